@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The only place with compiler flags for host code: warnings, exceptions, the include root.
+#
+#   kct_library(NAME SOURCES … [LINKS …] [EXCEPTIONS])   a static library
+#   kct_program(NAME SOURCES … [LINKS …] [EXCEPTIONS] [STATIC])
+#   kct_unit_test(NAME SOURCES … [LINKS …])              GoogleTest, runs on the build machine
+
+option(KCT_WERROR "Treat warnings as errors" OFF)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(GTest REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+
+add_library(kct_flags INTERFACE)
+add_library(kct::flags ALIAS kct_flags)
+target_compile_features(kct_flags INTERFACE cxx_std_20)
+target_compile_options(kct_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers>
+  $<$<BOOL:${KCT_WERROR}>:-Werror>)
+target_include_directories(kct_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/guests/include)
+# fmt as headers: Debian ships no static libfmt, and test binaries are static.
+target_link_libraries(kct_flags INTERFACE fmt::fmt-header-only Threads::Threads)
+
+function(kct_configure_target name)
+  cmake_parse_arguments(ARG "EXCEPTIONS;STATIC" "" "SOURCES;LINKS" ${ARGN})
+  target_link_libraries(${name} PUBLIC kct::flags ${ARG_LINKS})
+  if(NOT ARG_EXCEPTIONS)
+    # Bad news travels as values (Result, Call); JSON reports its errors by return value too.
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
+    target_compile_definitions(${name} PRIVATE JSON_NOEXCEPTION)
+  endif()
+  if(ARG_STATIC)
+    # Runs in a VM that has no files but ours.
+    target_link_options(${name} PRIVATE -static)
+  endif()
+endfunction()
+
+function(kct_library name)
+  cmake_parse_arguments(ARG "EXCEPTIONS" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  kct_configure_target(${name} ${ARGN})
+endfunction()
+
+function(kct_program name)
+  cmake_parse_arguments(ARG "EXCEPTIONS;STATIC" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  kct_configure_target(${name} ${ARGN})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+function(kct_unit_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  kct_configure_target(${name} EXCEPTIONS LINKS ${ARG_LINKS} GTest::gmock_main)
+  add_test(NAME unit/${name} COMMAND ${name})
+  set_tests_properties(unit/${name} PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/base/mapping.h"
+
+#include "harness/base/errno.h"
+
+namespace kct {
+
+Result<Mapping> Mapping::Anonymous(Bytes size, Bytes alignment) {
+  // Map more than needed and give the misaligned ends back: mmap itself promises page alignment.
+  const Bytes total = size + alignment;
+  void* raw = mmap(nullptr, total.count, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (raw == MAP_FAILED) {
+    return MakeError("mmap of {} bytes of anonymous memory: {}", total.count, LastErrno().Explain());
+  }
+  const uint64_t start = (HvaOf(raw).value + alignment.count - 1) & ~(alignment.count - 1);
+  const uint64_t head = start - HvaOf(raw).value;
+  if (head > 0) munmap(raw, head);
+  munmap(reinterpret_cast<void*>(start + size.count), total.count - head - size.count);
+  return Mapping(reinterpret_cast<void*>(start), size);
+}
+
+Result<Mapping> Mapping::OfFile(int fd, Bytes size) {
+  void* start = mmap(nullptr, size.count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (start == MAP_FAILED) {
+    return MakeError("mmap of {} bytes of fd {}: {}", size.count, fd, LastErrno().Explain());
+  }
+  return Mapping(start, size);
+}
+
+Mapping::~Mapping() {
+  if (start_ != nullptr) munmap(start_, size_.count);
+}
+
+}  // namespace kct

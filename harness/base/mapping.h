@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Mapping: host memory from mmap, unmapped at the end of its life.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <utility>
+
+#include "harness/base/result.h"
+#include "harness/base/units.h"
+
+namespace kct {
+
+class Mapping {
+ public:
+  // Zeroed private anonymous memory whose address is a multiple of `alignment` (a power of two,
+  // at least a page). With the default of 2 MiB the kernel can use huge pages for it.
+  static Result<Mapping> Anonymous(Bytes size, Bytes alignment = kHugePage);
+  // Shared memory of a file descriptor, from its start.
+  static Result<Mapping> OfFile(int fd, Bytes size);
+
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept { *this = std::move(other); }
+  Mapping& operator=(Mapping&& other) noexcept {
+    std::swap(start_, other.start_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~Mapping();
+
+  Hva hva() const { return HvaOf(start_); }
+  Bytes size() const { return size_; }
+  void* data() const { return start_; }
+  // The object of type T at `offset`, to be read and written as other threads and guests may too.
+  template <typename T>
+  volatile T& At(Bytes offset) const {
+    return *reinterpret_cast<volatile T*>(static_cast<char*>(start_) + offset.count);
+  }
+
+ private:
+  Mapping(void* start, Bytes size) : start_(start), size_(size) {}
+  void* start_ = nullptr;
+  Bytes size_;
+};
+
+}  // namespace kct
