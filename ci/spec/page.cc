@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ci/spec/page.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <regex>
+#include <sstream>
+
+namespace kct {
+namespace {
+
+constexpr std::array<std::string_view, 6> kFields{"Claim",   "Standing", "Source",
+                                                  "Kernels", "Needs",    "Untested"};
+
+// What a machine, kernel or VM must offer before a clause says anything about it.
+constexpr std::array<std::string_view, 12> kNeeds{"any",  "tdp", "shadow", "nested", "smm", "root",
+                                                  "gmem", "swp", "sev-es", "snp",    "tdx", "vfio"};
+
+bool IsOneOf(std::span<const std::string_view> words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+std::string Join(std::span<const std::string_view> words) {
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
+std::string_view Trim(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r");
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+std::vector<std::string_view> Split(std::string_view text, std::string_view separators) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const size_t end = text.find_first_of(separators);
+    parts.push_back(Trim(text.substr(0, end)));
+    if (end == text.npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+// A clause while its lines come in.
+struct Draft {
+  std::string where;
+  std::string id;
+  std::string title;
+  std::map<std::string, std::string, std::less<>> fields;
+  std::string current;  // the field that an indented line goes on with; empty after a blank line
+};
+
+Result<Draft> StartClause(std::string where, std::string_view line) {
+  static const std::regex heading("### ([A-Z]+-[0-9]{2,}) · (.*[^ .])");
+  std::cmatch match;
+  if (!std::regex_match(line.data(), line.data() + line.size(), match, heading)) {
+    return MakeError(
+        "{}: heading '{}' is not of the form '### AREA-NN · Title without a full stop'", where,
+        line);
+  }
+  return Draft{std::move(where), match[1], match[2], {}, {}};
+}
+
+// Adds a line of the body of a clause.
+Status AddLine(Draft& draft, const std::string& where, std::string_view line) {
+  const std::string_view text = Trim(line);
+  if (text.empty()) {
+    draft.current.clear();
+    return {};
+  }
+  if (line.front() == ' ') {
+    if (draft.current.empty()) return MakeError("{}: this line belongs to no field", where);
+    draft.fields[draft.current] += fmt::format(" {}", text);
+    return {};
+  }
+  const std::string name(text.substr(0, text.find(' ')));
+  if (!IsOneOf(kFields, name)) {
+    return MakeError("{}: '{}' is no field of a clause; expected one of {}", where, name,
+                     Join(kFields));
+  }
+  if (draft.fields.contains(name))
+    return MakeError("{}: {} has two fields {}", where, draft.id, name);
+  const std::string_view value = Trim(text.substr(name.size()));
+  if (value.empty()) return MakeError("{}: field {} of {} is empty", where, name, draft.id);
+  draft.fields[name] = value;
+  draft.current = name;
+  return {};
+}
+
+Status CheckNeeds(const std::string& where, std::string_view needs) {
+  for (std::string_view need : Split(needs, "|,")) {
+    if (!IsOneOf(kNeeds, need)) {
+      return MakeError("{}: unknown need '{}'; expected some of {}", where, need, Join(kNeeds));
+    }
+  }
+  return {};
+}
+
+// "6.11..6.17: hangs; 6.18..: EAGAIN"
+Status CheckKernels(const std::string& where, std::string_view kernels) {
+  static const std::regex entry(
+      "(all|[0-9]+\\.[0-9]+(\\.[0-9]+)?(\\.\\.([0-9]+\\.[0-9]+(\\.[0-9]+)?)?)?): .+");
+  for (std::string_view part : Split(kernels, ";")) {
+    if (!std::regex_match(part.begin(), part.end(), entry)) {
+      return MakeError(
+          "{}: '{}' is not of the form 'RANGE: what', with a range like 6.11..6.17, "
+          "6.18.., 7.3 or all",
+          where, part);
+    }
+  }
+  return {};
+}
+
+Result<PageClause> FinishClause(Draft draft) {
+  for (std::string_view name : kFields) {
+    if (name != "Untested" && !draft.fields.contains(name)) {
+      return MakeError("{}: {} has no field {}", draft.where, draft.id, name);
+    }
+  }
+  const std::string& standing = draft.fields["Standing"];
+  const std::optional<Standing> known = StandingByName(standing);
+  if (!known) {
+    return MakeError("{}: {} has unknown standing '{}'; expected one of {}", draft.where, draft.id,
+                     standing, fmt::join(kStandingNames, " | "));
+  }
+  KCT_TRY_STATUS(CheckNeeds(draft.where, draft.fields["Needs"]));
+  KCT_TRY_STATUS(CheckKernels(draft.where, draft.fields["Kernels"]));
+  return PageClause{draft.where,
+                    draft.id,
+                    draft.title,
+                    draft.fields["Claim"],
+                    *known,
+                    draft.fields["Source"],
+                    draft.fields["Kernels"],
+                    draft.fields["Needs"],
+                    draft.fields["Untested"]};
+}
+
+}  // namespace
+
+Result<std::vector<PageClause>> ParsePage(std::string_view name, std::string_view text) {
+  std::vector<PageClause> clauses;
+  std::optional<Draft> draft;
+  const auto finish = [&]() -> Status {
+    if (!draft) return {};
+    KCT_TRY(PageClause clause, FinishClause(*std::exchange(draft, std::nullopt)));
+    clauses.push_back(std::move(clause));
+    return {};
+  };
+  int number = 0;
+  std::istringstream stream{std::string(text)};
+  for (std::string line; std::getline(stream, line);) {
+    std::string where = fmt::format("{}:{}", name, ++number);
+    if (line.starts_with('#')) KCT_TRY_STATUS(finish());
+    if (line.starts_with("###")) {
+      KCT_TRY(draft, StartClause(std::move(where), line));
+    } else if (draft) {
+      KCT_TRY_STATUS(AddLine(*draft, where, line));
+    }
+  }
+  KCT_TRY_STATUS(finish());
+  if (clauses.empty()) return MakeError("{}: this page holds no clause", name);
+  return clauses;
+}
+
+Status CheckIdsAreUnique(std::span<const PageClause> clauses) {
+  std::map<std::string_view, std::string_view> first;
+  for (const PageClause& clause : clauses) {
+    const auto [entry, is_new] = first.emplace(clause.id, clause.where);
+    if (!is_new) {
+      return MakeError("{}: {} is already the id of the clause at {}", clause.where, clause.id,
+                       entry->second);
+    }
+  }
+  return {};
+}
+
+}  // namespace kct

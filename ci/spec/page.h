@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The pages of docs/spec as data, and the two generated files that hold them.
+//
+// A clause on a page:
+//
+//   ### PREFAULT-05 · A size of zero is an error
+//   Claim     A prefault of size 0 fails with EINVAL.
+//   Standing  documented
+//   Source    virt/kvm/kvm_main.c:kvm_vcpu_pre_fault_memory
+//   Kernels   6.11..: as claimed
+//   Needs     any
+//   Untested  (only where no test can show it) why
+//
+// A field may go on in indented lines. A blank line ends the fields.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/spec/clause.h"
+
+namespace kct {
+
+struct PageClause {
+  std::string where;  // "docs/spec/prefault.md:12"
+  std::string id;
+  std::string title;
+  std::string claim;
+  Standing standing = Standing::kImplemented;
+  std::string source;
+  std::string kernels;
+  std::string needs;
+  std::string untested;  // empty: has a test
+};
+
+// The clauses of a page. `name` is what errors call it: "NAME:LINE: what is wrong".
+Result<std::vector<PageClause>> ParsePage(std::string_view name, std::string_view text);
+
+// An error if two of them have the same id.
+Status CheckIdsAreUnique(std::span<const PageClause> clauses);
+
+// Rows of an array of Clause, for harness/spec/clauses.cc.
+std::string RenderTable(std::span<const PageClause> clauses);
+
+// The header kct_generated/clause_ids.h: only the ids.
+std::string RenderIds(std::span<const PageClause> clauses);
+
+}  // namespace kct

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# From the pages of docs/spec to the clause table.
+#
+#   kct_spec                       library: harness/spec/clauses.h and clause_id.h
+#   kct_spec_index(TESTS t1 …)     the test that docs/spec/index.md matches what these test
+#                                  programs list, and the target refresh_spec_index that rewrites it
+
+set(KCT_SPEC_PAGES
+  ${PROJECT_SOURCE_DIR}/docs/spec/prefault.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/memslot.md)
+set(KCT_SPEC_INDEX ${PROJECT_SOURCE_DIR}/docs/spec/index.md)
+
+# Called once, by harness/spec/CMakeLists.txt.
+function(kct_spec_library)
+  set(generated ${PROJECT_BINARY_DIR}/generated)
+  set(table ${generated}/kct_generated/clause_table.inc)
+  set(ids ${generated}/kct_generated/clause_ids.h)
+  set(stamp ${generated}/kct_generated/spec.stamp)
+  file(MAKE_DIRECTORY ${generated}/kct_generated)
+  # The generated files are byproducts: one whose text did not change keeps its time, and nothing
+  # that includes it is rebuilt.
+  add_custom_command(OUTPUT ${stamp} BYPRODUCTS ${table} ${ids}
+    COMMAND spec_gen --table ${table} --ids ${ids} ${KCT_SPEC_PAGES}
+    COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
+    DEPENDS spec_gen ${KCT_SPEC_PAGES}
+    COMMENT "Clause table from docs/spec" VERBATIM)
+  add_custom_target(kct_spec_files DEPENDS ${stamp})
+
+  kct_library(kct_spec SOURCES clauses.cc LINKS kct_base)
+  target_include_directories(kct_spec PUBLIC ${generated})
+  add_dependencies(kct_spec kct_spec_files)
+endfunction()
+
+# A test that `source` does not compile, and that the reason is the unknown clause.
+function(kct_spec_typo_test source)
+  add_test(NAME unit/spec_typo_test
+    COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -fsyntax-only -I${PROJECT_SOURCE_DIR}
+      -I${PROJECT_BINARY_DIR}/generated ${CMAKE_CURRENT_SOURCE_DIR}/${source})
+  set_tests_properties(unit/spec_typo_test PROPERTIES LABELS unit TIMEOUT 120
+    PASS_REGULAR_EXPRESSION "NoSuchClauseInDocsSpec")
+endfunction()
