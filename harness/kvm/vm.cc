@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/kvm/vm.h"
+
+#include <cstring>
+#include <vector>
+
+namespace kct {
+namespace {
+
+constexpr int kMostCpuidEntries = 256;
+
+// Gives a vCPU the CPUID that KVM supports on this host, as a VMM would.
+Status CopyCpuid(int kvm_fd, int vcpu_fd) {
+  std::vector<char> buffer(sizeof(kvm_cpuid2) + kMostCpuidEntries * sizeof(kvm_cpuid_entry2));
+  auto* cpuid = reinterpret_cast<kvm_cpuid2*>(buffer.data());
+  cpuid->nent = kMostCpuidEntries;
+  const auto get = IssueAt(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid);
+  if (!get.ok()) return MakeError("KVM_GET_SUPPORTED_CPUID: {}", get.error.Explain());
+  const auto set = IssueAt(vcpu_fd, KVM_SET_CPUID2, cpuid);
+  if (!set.ok()) return MakeError("KVM_SET_CPUID2: {}", set.error.Explain());
+  return {};
+}
+
+Status ReadAt(int fd, void* out, size_t size, uint64_t offset) {
+  const ssize_t got = pread(fd, out, size, static_cast<off_t>(offset));
+  if (got == static_cast<ssize_t>(size)) return {};
+  return MakeError("statistics of the VM: {}",
+                   got < 0 ? LastErrno().Explain() : "fewer bytes than announced");
+}
+
+}  // namespace
+
+Result<Vm> Vm::Create(VmType type) {
+  KCT_TRY(Kvm opened, Kvm::Open());
+  auto kvm = std::make_unique<Kvm>(std::move(opened));
+  const auto call = IssueNumber(kvm->fd(), KVM_CREATE_VM, static_cast<unsigned long>(type));
+  if (!call.ok()) {
+    return MakeError("KVM_CREATE_VM(type={}): {}", static_cast<unsigned long>(type),
+                     call.error.Explain());
+  }
+  return Vm(std::move(kvm), UniqueFd(call.ret));
+}
+
+int Vm::CheckExtension(unsigned long cap) const {
+  return IssueNumber(fd(), KVM_CHECK_EXTENSION, cap).ret;
+}
+
+Call<kvm_enable_cap> Vm::EnableCap(uint32_t cap, uint64_t arg0) const {
+  return Issue(fd(), KVM_ENABLE_CAP, kvm_enable_cap{.cap = cap, .args = {arg0}});
+}
+
+MemoryRegionCall Vm::SetUserMemoryRegion(const kvm_userspace_memory_region& region) const {
+  return Issue(fd(), KVM_SET_USER_MEMORY_REGION, region);
+}
+
+MemoryRegion2Call Vm::SetUserMemoryRegion2(const kvm_userspace_memory_region2& region) const {
+  return Issue(fd(), KVM_SET_USER_MEMORY_REGION2, region);
+}
+
+Call<kvm_dirty_log> Vm::GetDirtyLog(uint32_t slot, uint64_t* bitmap) const {
+  kvm_dirty_log log = {};
+  log.slot = slot;
+  log.dirty_bitmap = bitmap;
+  return Issue(fd(), KVM_GET_DIRTY_LOG, log);
+}
+
+Call<kvm_create_guest_memfd> Vm::CreateGuestMemfd(Bytes size, uint64_t flags) const {
+  return Issue(fd(), KVM_CREATE_GUEST_MEMFD,
+               kvm_create_guest_memfd{.size = size.count, .flags = flags});
+}
+
+Result<Memslot> Vm::AddMemslot(const MemslotOptions& options) {
+  KCT_TRY(Mapping memory, Mapping::Anonymous(options.size, options.hva_alignment));
+  const kvm_userspace_memory_region region{
+      .slot = next_slot_++ | options.address_space << 16,
+      .flags = options.flags,
+      .guest_phys_addr = options.gpa.value,
+      .memory_size = options.size.count,
+      .userspace_addr = memory.hva().value,
+  };
+  const MemoryRegionCall call = SetUserMemoryRegion(region);
+  if (!call.ok()) return MakeError("setting the scene: {}", call.Record().ToString());
+  return Memslot(fd(), region, std::move(memory));
+}
+
+Result<Vcpu> Vm::AddVcpu() {
+  const auto call = IssueNumber(fd(), KVM_CREATE_VCPU, next_vcpu_++);
+  if (!call.ok()) return MakeError("KVM_CREATE_VCPU: {}", call.error.Explain());
+  UniqueFd vcpu(call.ret);
+  KCT_TRY_STATUS(CopyCpuid(kvm_->fd(), vcpu.get()));
+  KCT_TRY(Mapping run, Mapping::OfFile(vcpu.get(), kvm_->VcpuMmapSize()));
+  return Vcpu(std::move(vcpu), std::move(run));
+}
+
+Status Vm::DisableZapAllQuirk() const {
+  const auto call = EnableCap(KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_SLOT_ZAP_ALL);
+  if (call.ok()) return {};
+  return MakeError("KVM_ENABLE_CAP(DISABLE_QUIRKS2, SLOT_ZAP_ALL): {}", call.error.Explain());
+}
+
+Result<uint64_t> Vm::Statistic(std::string_view name) const {
+  const auto call = IssueNumber(fd(), KVM_GET_STATS_FD, 0);
+  if (!call.ok()) return MakeError("KVM_GET_STATS_FD: {}", call.error.Explain());
+  const UniqueFd stats(call.ret);
+  kvm_stats_header header;
+  KCT_TRY_STATUS(ReadAt(stats.get(), &header, sizeof header, 0));
+  const size_t entry_size = sizeof(kvm_stats_desc) + header.name_size;
+  std::vector<char> entry(entry_size);
+  for (uint32_t i = 0; i < header.num_desc; ++i) {
+    KCT_TRY_STATUS(ReadAt(stats.get(), entry.data(), entry_size, header.desc_offset + i * entry_size));
+    const auto* desc = reinterpret_cast<const kvm_stats_desc*>(entry.data());
+    if (name != entry.data() + sizeof(kvm_stats_desc)) continue;
+    uint64_t value = 0;
+    KCT_TRY_STATUS(ReadAt(stats.get(), &value, sizeof value, header.data_offset + desc->offset));
+    return value;
+  }
+  return MakeError("this KVM has no VM statistic named {}", name);
+}
+
+}  // namespace kct

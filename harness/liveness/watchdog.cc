@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/liveness/watchdog.h"
+
+#include <execinfo.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "harness/liveness/symbols.h"
+#include "harness/liveness/thread_probe.h"
+
+namespace kct {
+namespace {
+
+constexpr Duration kTick = 50ms;
+constexpr Duration kPatienceForSignal = 1s;
+
+// Takes the user stack of the thread it interrupts. Without SA_RESTART, so that a call that can be
+// interrupted is.
+void OnSignal(int) {
+  const pid_t self = gettid();
+  for (int i = 0; i < kMaxThreads; ++i) {
+    ThreadEntry& entry = ThreadEntries()[i];
+    if (entry.tid == self) {
+      entry.frame_count = backtrace(entry.frames, ThreadEntry::kMaxFrames);
+    }
+  }
+}
+
+void InstallSignalHandler() {
+  void* frames[1];
+  backtrace(frames, 1);  // the first call may allocate, which a handler must not
+  struct sigaction action = {};
+  action.sa_handler = OnSignal;
+  sigaction(SIGUSR1, &action, nullptr);
+}
+
+bool Signal(const StalledThread& thread) {
+  return syscall(SYS_tgkill, getpid(), thread.tid, SIGUSR1) == 0;
+}
+
+ThreadEntry* EntryOf(pid_t tid) {
+  ThreadEntry* const end = ThreadEntries() + kMaxThreads;
+  ThreadEntry* const found =
+      std::find_if(ThreadEntries(), end, [&](const ThreadEntry& e) { return e.tid == tid; });
+  return found == end ? nullptr : found;
+}
+
+// Interrupts the stalled threads, running ones first, and notes which came back and how.
+void TryToRelease(Stall& stall) {
+  for (const StalledThread& thread : stall.threads) Signal(thread);
+  WaitUntil(
+      [&] {
+        return std::all_of(stall.threads.begin(), stall.threads.end(), [](StalledThread& thread) {
+          const ThreadEntry* entry = EntryOf(thread.tid);
+          return entry == nullptr || entry->returned;
+        });
+      },
+      Clock::now() + kPatienceForSignal);
+  const Symbols symbols = Symbols::OfThisProgram();
+  for (StalledThread& thread : stall.threads) {
+    const ThreadEntry* entry = EntryOf(thread.tid);
+    thread.released = entry == nullptr || entry->returned;
+    if (entry == nullptr) continue;
+    if (thread.released) {
+      thread.answer = entry->answer.ret >= 0 ? fmt::format("{}", entry->answer.ret)
+                                             : "-1 " + entry->answer.error.Name();
+    }
+    // Innermost frames are the handler's and the C library's own.
+    for (int i = 2; i < entry->frame_count; ++i) {
+      thread.user_stack.push_back(symbols.NameOf(entry->frames[i]));
+    }
+  }
+}
+
+void AddStacksOfRunningThreads(Stall& stall) {
+  const bool someone_runs = std::any_of(stall.threads.begin(), stall.threads.end(),
+                                        [](const StalledThread& t) { return t.Spins(); });
+  if (!someone_runs) return;
+  for (const RunningStack& stack : StacksOfRunningThreads(Clock::now() + 1s)) {
+    for (StalledThread& thread : stall.threads) {
+      if (thread.tid == stack.tid) thread.kernel_stack = stack.frames;
+    }
+  }
+}
+
+}  // namespace
+
+Watchdog::Watchdog(Handler handler) : handler_(std::move(handler)) {
+  InstallSignalHandler();
+  thread_ = std::thread([this] { Loop(); });
+}
+
+Watchdog::~Watchdog() {
+  stop_ = true;
+  thread_.join();
+}
+
+void Watchdog::Loop() {
+  std::array<uint64_t, kMaxThreads> seen{};
+  std::array<Duration, kMaxThreads> waited{};
+  std::array<double, kMaxThreads> cpu_at_entry{};
+  Instant last = Clock::now();
+  while (!stop_) {
+    poll(nullptr, 0, static_cast<int>(kTick / 1ms));
+    const Instant now = Clock::now();
+    const Duration credit = std::min<Duration>(now - last, 2 * kTick);
+    last = now;
+    bool stalled = false;
+    for (int i = 0; i < kMaxThreads; ++i) {
+      const ThreadEntry& entry = ThreadEntries()[i];
+      const uint64_t sequence = entry.sequence.load(std::memory_order_acquire);
+      if (entry.tid == 0 || sequence % 2 == 0 || sequence != seen[i]) {
+        seen[i] = sequence;
+        waited[i] = {};
+        if (sequence % 2 == 1) cpu_at_entry[i] = ThreadProbe(entry.tid).CpuSeconds();
+        continue;
+      }
+      waited[i] += credit;
+      stalled = stalled || waited[i] >= entry.budget;
+    }
+    if (stalled) {
+      FreezeReturningThreads();
+      Stall stall = Gather(waited, cpu_at_entry);
+      if (stall.threads.empty()) continue;
+      AddStacksOfRunningThreads(stall);
+      TryToRelease(stall);
+      handler_(stall);
+      return;
+    }
+  }
+}
+
+Stall Watchdog::Gather(const std::array<Duration, kMaxThreads>& waited,
+                       const std::array<double, kMaxThreads>& cpu_at_entry) const {
+  Stall stall;
+  for (int i = 0; i < kMaxThreads; ++i) {
+    const ThreadEntry& entry = ThreadEntries()[i];
+    if (entry.tid == 0 || !entry.inside() || waited[i] == Duration{}) continue;
+    const ThreadProbe probe(entry.tid);
+    stall.threads.push_back({.name = entry.name[0] ? entry.name : "main",
+                             .tid = entry.tid,
+                             .call = entry.CallText(),
+                             .request = entry.request,
+                             .waiting_seconds = Seconds(waited[i]),
+                             .state = probe.State(),
+                             .cpu_seconds = probe.CpuSeconds() - cpu_at_entry[i],
+                             .kernel_stack = probe.KernelStack()});
+  }
+  std::sort(stall.threads.begin(), stall.threads.end(),
+            [](const auto& a, const auto& b) { return a.waiting_seconds > b.waiting_seconds; });
+  return stall;
+}
+
+}  // namespace kct
