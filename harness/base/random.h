@@ -20,7 +20,8 @@ class Random {
 
   // In [0, limit). REQUIRES: limit > 0
   constexpr uint64_t Below(uint64_t limit) {
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * limit) >> 64);
+    __extension__ using Wide = unsigned __int128;
+    return static_cast<uint64_t>((static_cast<Wide>(Next()) * limit) >> 64);
   }
 
   // A generator of its own for a part of the work, so that parts don't disturb each other.

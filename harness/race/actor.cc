@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/race/actor.h"
+
+#include <unistd.h>
+
+#include "harness/base/check.h"
+#include "harness/liveness/in_flight.h"
+
+namespace kct {
+
+Actor::Actor(std::string name) : name_(std::move(name)), thread_([this] { Loop(); }) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return tid_ != 0; });
+}
+
+Actor::~Actor() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Actor::Loop() {
+  NameThisThread(name_);
+  std::unique_lock lock(mutex_);
+  tid_ = gettid();
+  changed_.notify_all();
+  while (true) {
+    changed_.wait(lock, [&] { return stop_ || call_; });
+    if (!call_) return;
+    lock.unlock();
+    const CallRecord answer = call_();
+    lock.lock();
+    call_ = nullptr;
+    answer_ = answer;
+    changed_.notify_all();
+  }
+}
+
+void Actor::Start(std::function<CallRecord()> call) {
+  std::lock_guard lock(mutex_);
+  KCT_CHECK(!call_);
+  call_ = std::move(call);
+  answer_.reset();
+  changed_.notify_all();
+}
+
+bool Actor::Done() const {
+  std::lock_guard lock(mutex_);
+  return answer_.has_value();
+}
+
+CallRecord Actor::Finish() {
+  std::unique_lock lock(mutex_);
+  KCT_CHECK(call_ || answer_);
+  changed_.wait(lock, [&] { return answer_.has_value(); });
+  return *answer_;
+}
+
+std::optional<CallRecord> Actor::FinishBy(Instant deadline) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, deadline, [&] { return answer_.has_value(); });
+  return answer_;
+}
+
+bool Actor::WaitBlockedIn(std::string_view function) const {
+  const ThreadProbe probe = Probe();
+  return WaitUntil([&] { return Done() || probe.BlockedIn(function); },
+                   Clock::now() + kPatience) &&
+         !Done();
+}
+
+bool Actor::WaitBlockedAgainIn(std::string_view function, uint64_t waits) const {
+  const ThreadProbe probe = Probe();
+  return WaitUntil(
+             [&] { return Done() || (probe.Waits() > waits && probe.BlockedIn(function)); },
+             Clock::now() + kPatience) &&
+         !Done();
+}
+
+ThreadProbe Actor::Probe() const { return ThreadProbe(tid_); }
+
+}  // namespace kct

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/race/history.h"
+
+#include <fmt/format.h>
+
+#include <ostream>
+
+namespace kct {
+
+std::string Phase::Name(std::string_view first, std::string_view second, bool ended_inside) {
+  return fmt::format("{} {} {}", second, ended_inside ? "ran inside" : "began inside", first);
+}
+
+uint32_t History::AnswersOf(std::string_view actor, std::string_view answer) const {
+  const auto found = answers.find(fmt::format("{}: {}", actor, answer));
+  return found == answers.end() ? 0 : found->second;
+}
+
+std::vector<RaceEvent> History::MeetingsOf(const RaceEvent& event) const {
+  std::vector<RaceEvent> met;
+  for (const RaceEvent& other : events) {
+    if (other.round == event.round && other.actor != event.actor &&
+        other.call.Overlaps(event.call)) {
+      met.push_back(other);
+    }
+  }
+  return met;
+}
+
+std::string History::Describe(const RaceEvent& event) const {
+  return fmt::format("round {}  {}  {}", event.round, actors[event.actor], event.call.ToString());
+}
+
+std::string History::ToText(std::size_t most) const {
+  std::string text;
+  const std::size_t start = events.size() > most ? events.size() - most : 0;
+  const uint64_t zero = events.empty() ? 0 : events.front().call.begin;
+  for (std::size_t i = start; i < events.size(); ++i) {
+    const RaceEvent& event = events[i];
+    text += fmt::format("{} {} {} {} {}\n", event.round, actors[event.actor],
+                        event.call.begin - zero, event.call.end - zero, event.call.ToString());
+  }
+  return text;
+}
+
+std::string History::Summary() const {
+  return fmt::format("{} rounds, {} meetings ({} wanted)", rounds, meetings, target);
+}
+
+void PrintTo(const History& history, std::ostream* os) { *os << history.Summary(); }
+
+}  // namespace kct

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// VmTest<…>: the fixture of all suites. Its type names what the machine must have; what it lacks
+// skips the test, with a reason code, before the test's first line.
+//
+//   class PrefaultProgress : public VmTest<Need::kTdp, Need::kPrefault> {};
+//   class PrefaultRacingDelete : public RaceTest<Need::kTdp, Need::kPrefault> {};
+//
+// Scenes are set by local objects in the test, not by the fixture.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "harness/testing/registry.h"
+#include "harness/testing/report.h"
+
+namespace kct {
+
+class NeedyTest : public testing::Test {
+ protected:
+  // Skips the test for the first need that this machine lacks.
+  static void SkipUnless(const std::vector<Need>& needs) {
+    for (Need need : needs) {
+      if (const std::optional<Missing> missing = Lacks(need)) {
+        ReportSkip(*missing);
+        GTEST_SKIP() << missing->reason;
+      }
+    }
+  }
+};
+
+template <TestKind kind, Need... needs>
+class TestOfKind : public NeedyTest {
+ public:
+  static constexpr TestKind kKind = kind;
+  static std::vector<Need> Needs() { return {needs...}; }
+
+ protected:
+  void SetUp() override { SkipUnless(Needs()); }
+};
+
+// One thread, or one call after the other.
+template <Need... needs>
+using VmTest = TestOfKind<TestKind::kAbi, needs...>;
+
+// Calls that meet.
+template <Need... needs>
+using RaceTest = TestOfKind<TestKind::kRace, needs...>;
+
+}  // namespace kct
+
+#define KCT_ASSERT_OK_IMPL(result, declaration, ...)                             \
+  auto result = (__VA_ARGS__);                                                   \
+  ASSERT_TRUE(result.ok()) << "setting the scene failed: " << result.error().message; \
+  declaration = std::move(result).value()
+// Declares from a Result, or fails the test as one whose scene could not be set.
+#define ASSERT_OK_AND_ASSIGN(declaration, ...) \
+  KCT_ASSERT_OK_IMPL(KCT_CONCAT(kct_result_, __LINE__), declaration, __VA_ARGS__)
+// The same for a Status.
+#define ASSERT_OK(...)                                                                        \
+  do {                                                                                        \
+    const auto kct_status = (__VA_ARGS__);                                                    \
+    ASSERT_TRUE(kct_status.ok()) << "setting the scene failed: " << kct_status.error().message; \
+  } while (false)
+
+// Ends the test as INCONCLUSIVE unless the race met as often as it was asked to. Reports it.
+#define ASSERT_MET(name, history)                                                    \
+  do {                                                                               \
+    ::kct::ReportRace(name, history);                                                \
+    if (!(history).Met()) {                                                          \
+      ::kct::ReportInconclusive(std::string(name) + " met too seldom: " + (history).Summary()); \
+      return;                                                                        \
+    }                                                                                \
+  } while (false)
+
+// Ends the test as INCONCLUSIVE unless a scene has come about that only time could bring.
+#define ASSERT_REACHED(condition, what)                                            \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      ::kct::ReportInconclusive(std::string("this was not seen to happen: ") + (what)); \
+      return;                                                                      \
+    }                                                                              \
+  } while (false)

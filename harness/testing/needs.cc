@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/testing/needs.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "harness/kvm/vm.h"
+
+namespace kct {
+namespace {
+
+std::optional<Missing> LacksCapability(const Vm& vm, unsigned long cap, int least,
+                                       std::string_view reason, std::string_view name) {
+  const int value = vm.CheckExtension(cap);
+  if (value >= least) return std::nullopt;
+  return Missing{reason, fmt::format("{} reads {}", name, value)};
+}
+
+std::optional<Missing> LacksBits(const Vm& vm, unsigned long cap, int bits,
+                                 std::string_view reason, std::string_view name) {
+  const int value = vm.CheckExtension(cap);
+  if (value >= 0 && (value & bits) == bits) return std::nullopt;
+  return Missing{reason, fmt::format("{} reads {:#x}, wanted bits {:#x}", name, value, bits)};
+}
+
+std::optional<Missing> LacksPaging(Paging wanted) {
+  if (HostPaging() == wanted) return std::nullopt;
+  return wanted == Paging::kTdp
+             ? Missing{"no-two-dimensional-paging", "KVM runs without NPT or EPT here"}
+             : Missing{"no-shadow-paging", "KVM runs with NPT or EPT here (npt=0 or ept=0 turns it off)"};
+}
+
+std::optional<Missing> LacksOnVm(Need need, const Vm& vm) {
+  switch (need) {
+    case Need::kPrefault:
+      return LacksCapability(vm, KVM_CAP_PRE_FAULT_MEMORY, 1, "no-prefault",
+                             "KVM_CAP_PRE_FAULT_MEMORY");
+    case Need::kRegion2:
+      return LacksCapability(vm, KVM_CAP_USER_MEMORY2, 1, "no-region2", "KVM_CAP_USER_MEMORY2");
+    case Need::kGuestMemfd:
+      return LacksBits(vm, KVM_CAP_GUEST_MEMFD_FLAGS,
+                       GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED, "no-guest-memfd",
+                       "KVM_CAP_GUEST_MEMFD_FLAGS");
+    case Need::kReadonlyMem:
+      return LacksCapability(vm, KVM_CAP_READONLY_MEM, 1, "no-readonly-slots",
+                             "KVM_CAP_READONLY_MEM");
+    case Need::kZapAllQuirk:
+      return LacksBits(vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_SLOT_ZAP_ALL,
+                       "no-zap-all-quirk", "KVM_CAP_DISABLE_QUIRKS2");
+    case Need::kSmm:
+      return LacksCapability(vm, KVM_CAP_X86_SMM, 1, "no-smm", "KVM_CAP_X86_SMM");
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::optional<Missing> Lacks(Need need) {
+  if (need == Need::kTdp) return LacksPaging(Paging::kTdp);
+  if (need == Need::kShadow) return LacksPaging(Paging::kShadow);
+  if (need == Need::kRoot) {
+    if (geteuid() == 0) return std::nullopt;
+    return Missing{"not-root", "kernel stacks and module parameters are for root"};
+  }
+  Result<Vm> vm = Vm::Create();
+  if (!vm) return Missing{"no-kvm", vm.error().message};
+  return LacksOnVm(need, *vm);
+}
+
+std::string_view PagingMode(const std::vector<Need>& needs) {
+  const auto has = [&](Need need) {
+    return std::find(needs.begin(), needs.end(), need) != needs.end();
+  };
+  if (has(Need::kShadow)) return "shadow";
+  if (has(Need::kTdp) || has(Need::kPrefault)) return "tdp";
+  return "any";
+}
+
+}  // namespace kct

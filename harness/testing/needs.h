@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Needs: what a test wants of the machine. A test whose machine lacks one is skipped with the
+// need's reason code; nothing else ever skips a test.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kct {
+
+enum class Need {
+  kTdp,          // two-dimensional paging: NPT or EPT
+  kShadow,       // shadow paging: npt=0 or ept=0
+  kPrefault,     // KVM_CAP_PRE_FAULT_MEMORY reads 1
+  kRegion2,      // KVM_SET_USER_MEMORY_REGION2
+  kGuestMemfd,   // guest_memfd that can be mapped and is shared from the start
+  kReadonlyMem,  // read-only slots
+  kZapAllQuirk,  // the quirk SLOT_ZAP_ALL can be turned off
+  kSmm,          // system management mode
+  kRoot,         // kernel stacks, module parameters
+};
+
+struct Missing {
+  std::string_view reason;  // a code: "no-two-dimensional-paging"
+  std::string text;         // what was looked at and what it said
+};
+
+// Looks at this machine. None: the need is met.
+std::optional<Missing> Lacks(Need need);
+
+// "tdp", "shadow" or "any": the paging mode that a set of needs asks for.
+std::string_view PagingMode(const std::vector<Need>& needs);
+
+}  // namespace kct

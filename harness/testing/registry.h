@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Registry: what is known about each test without running it: its clauses, its kind, its place.
+//
+//   // A flag nobody has defined is refused, and the range comes back as it was.
+//   KCT_TEST(PrefaultArguments, RejectsEveryFlag, "PREFAULT-03", "PREFAULT-19") {
+//     …
+//   }
+//
+// The first clause is the claim of the test: a stall is a breach of it. A failure blames all
+// clauses of the test, or the one of an enclosing SCOPED_CLAUSE. A clause that docs/spec does not
+// have is a compile error.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/spec/clause_id.h"
+#include "harness/testing/needs.h"
+
+namespace kct {
+
+enum class TestKind { kAbi, kRace };
+
+struct TestEntry {
+  std::string_view fixture;
+  std::string_view name;
+  std::string_view file;
+  int line;
+  TestKind kind;
+  std::vector<Need> needs;
+  std::vector<ClauseId> clauses;
+
+  std::string FullName() const;  // "PrefaultArguments.RejectsEveryFlag"
+};
+
+// All tests of this program, in the order of their registration.
+const std::vector<TestEntry>& AllTests();
+// nullptr: no KCT_TEST of that name.
+const TestEntry* FindTest(std::string_view fixture, std::string_view name);
+
+struct Registration {
+  explicit Registration(TestEntry entry);
+};
+
+// The tests as docs/design/protocol.md describes them.
+std::string ListAsJson(std::string_view suite);
+// The same as commands for CTest, which runs each through `runner session run`.
+std::string ListAsCTest(std::string_view suite, std::string_view runner);
+
+}  // namespace kct
+
+#define KCT_TEST(fixture, name, ...)                                                        \
+  static const ::kct::Registration kct_registration_##fixture##_##name(                     \
+      ::kct::TestEntry{#fixture, #name, __FILE__, __LINE__, fixture::kKind, fixture::Needs(), \
+                       {__VA_ARGS__}});                                                     \
+  TEST_F(fixture, name)
