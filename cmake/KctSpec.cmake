@@ -39,3 +39,24 @@ function(kct_spec_typo_test source)
   set_tests_properties(unit/spec_typo_test PROPERTIES LABELS unit TIMEOUT 120
     PASS_REGULAR_EXPRESSION "NoSuchClauseInDocsSpec")
 endfunction()
+
+# TESTS are targets of test programs that know --list-json (docs/design/protocol.md).
+function(kct_spec_index)
+  cmake_parse_arguments(ARG "" "" "TESTS" ${ARGN})
+  set(lists)
+  foreach(test IN LISTS ARG_TESTS)
+    set(list ${PROJECT_BINARY_DIR}/generated/${test}.json)
+    add_custom_command(OUTPUT ${list}
+      COMMAND ${test} --list-json > ${list}
+      DEPENDS ${test} COMMENT "Tests of ${test}" VERBATIM)
+    list(APPEND lists ${list})
+  endforeach()
+  add_custom_target(kct_test_lists ALL DEPENDS ${lists})
+  add_custom_target(refresh_spec_index
+    COMMAND spec_index write --index ${KCT_SPEC_INDEX} ${lists}
+    DEPENDS ${lists} COMMENT "docs/spec/index.md" VERBATIM)
+  add_test(NAME style/spec_index
+    COMMAND spec_index check --index ${KCT_SPEC_INDEX}
+      --refresh "cmake --build ${PROJECT_BINARY_DIR} --target refresh_spec_index" ${lists})
+  set_tests_properties(style/spec_index PROPERTIES LABELS style TIMEOUT 60)
+endfunction()
