@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ci/kernel/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "ci/kernel/debian_version.h"
+#include "ci/kernel/image.h"
+#include "ci/kernel/index_file.h"
+#include "ci/kernel/local.h"
+#include "harness/base/errno.h"
+
+namespace kct {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Duration kIndexLife = 24h;
+constexpr Duration kLockPatience = 10min;
+// Beyond the packages and their contents: indexes, directories, what else is going on.
+constexpr uint64_t kSpareBytes = 64u << 20;
+
+// Removes a scratch directory, whatever happens in between.
+class Scratch {
+ public:
+  explicit Scratch(fs::path path) : path_(std::move(path)) {
+    fs::remove_all(path_);  // of a run that was killed
+    fs::create_directories(path_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  const fs::path path_;
+};
+
+Status CheckSpace(const KernelPackage& kernel, const fs::path& directory) {
+  const uint64_t needed = kernel.download_bytes + kernel.installed_bytes + kSpareBytes;
+  const uint64_t available = fs::space(directory).available;
+  if (available >= needed) return {};
+  return MakeError("kernel {}: needs {} MB free in {}, which has {} MB", kernel.Spec(),
+                   needed >> 20, directory.string(), available >> 20);
+}
+
+void MoveIfThere(const fs::path& from, const fs::path& to) {
+  if (fs::exists(from)) fs::rename(from, to);
+}
+
+// From the layout of packages, old and split, to that of the cache.
+void Arrange(const fs::path& root, const std::string& release, const fs::path& place) {
+  fs::create_directories(place / "modules");
+  for (const char* name : {"config", "System.map"}) {
+    MoveIfThere(root / "boot" / fmt::format("{}-{}", name, release), place / name);
+  }
+  MoveIfThere(root / "boot" / ("vmlinuz-" + release), place / "vmlinuz");
+  for (const char* modules : {"lib/modules", "usr/lib/modules"}) {
+    const fs::path from = root / modules / release;
+    for (const char* name : {"config", "System.map"}) MoveIfThere(from / name, place / name);
+    for (const char* name : {"vmlinuz", "vmlinuz.unsigned"}) {
+      MoveIfThere(from / name, place / "vmlinuz");
+    }
+    MoveIfThere(from, place / "modules" / release);
+  }
+}
+
+// Runs `work`; a file system's bad news becomes an Error.
+template <typename Work>
+auto Guarded(const fs::path& cache, Work&& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const fs::filesystem_error& error) {
+    return MakeError("kernel cache {}: {}: {}", cache.string(), error.path1().string(),
+                     error.code().message());
+  }
+}
+
+}  // namespace
+
+fs::path DefaultCacheDirectory() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path(value == nullptr ? "" : value);
+  };
+  if (const fs::path own = variable("KCT_CACHE"); !own.empty()) return fs::absolute(own);
+  if (const fs::path user = variable("XDG_CACHE_HOME"); user.is_absolute()) return user / "kct";
+  return variable("HOME") / ".cache/kct";
+}
+
+KernelStore::KernelStore(fs::path cache, CommandRunner run)
+    : cache_(fs::absolute(cache)), run_(run), apt_(cache_ / "apt", run) {}
+
+fs::path KernelStore::PlaceOf(const KernelPackage& kernel) const {
+  return cache_ / "kernels" / (kernel.version + "_" + kernel.flavour);
+}
+
+bool KernelStore::IsCached(const KernelPackage& kernel) const {
+  return fs::exists(PlaceOf(kernel) / "vmlinuz");
+}
+
+Result<Kernel> KernelStore::Load(const KernelPackage& kernel) const {
+  const fs::path place = PlaceOf(kernel);
+  KCT_TRY(Kernel loaded, KernelFromFiles(place / "vmlinuz", place / "modules"));
+  loaded.spec = kernel.Spec();
+  return loaded;
+}
+
+std::vector<KernelPackage> KernelStore::Cached() const {
+  std::vector<KernelPackage> kernels;
+  std::error_code none_yet;
+  for (const auto& entry : fs::directory_iterator(cache_ / "kernels", none_yet)) {
+    const std::string name = entry.path().filename().string();
+    const size_t underscore = name.find('_');
+    if (underscore == std::string::npos) continue;
+    KernelPackage kernel{.version = name.substr(0, underscore)};
+    kernel.flavour = name.substr(underscore + 1);
+    const auto banner = ReadImageBanner(entry.path() / "vmlinuz");
+    if (!banner) continue;
+    kernel.release = banner.value().release;
+    kernel.cached = true;
+    kernels.push_back(kernel);
+  }
+  SortKernels(kernels);
+  return kernels;
+}
+
+// One process at a time changes the cache. Unlocked when the descriptor closes.
+Result<UniqueFd> KernelStore::Lock() const {
+  fs::create_directories(cache_);
+  const fs::path file = cache_ / "lock";
+  UniqueFd fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd) return MakeError("can't open {}: {}", file.string(), LastErrno().Explain());
+  const auto locked = [&] { return flock(fd.get(), LOCK_EX | LOCK_NB) == 0; };
+  if (!WaitUntil(locked, Clock::now() + kLockPatience)) {
+    return MakeError("another kct has been busy with the kernel cache {} for {:.0f} minutes",
+                     cache_.string(), Seconds(kLockPatience) / 60);
+  }
+  return fd;
+}
+
+// The archive's kernels. Fetched anew if the list is old, or lacks what is wanted.
+Result<std::vector<KernelPackage>> KernelStore::Index(const KernelSpec* wanted,
+                                                      const Progress& progress) {
+  const auto good_enough = [&](const std::optional<StoredIndex>& index) {
+    return index && index->age >= Duration::zero() && index->age < kIndexLife &&
+           (wanted == nullptr || ChooseKernel(*wanted, index->kernels));
+  };
+  const fs::path file = cache_ / "debian.json";
+  if (auto index = ReadIndexFile(file); good_enough(index)) return std::move(index->kernels);
+  KCT_TRY(const UniqueFd lock, Lock());
+  // Another process may have fetched it while we waited.
+  auto index = ReadIndexFile(file);
+  if (good_enough(index)) return std::move(index->kernels);
+  auto kernels = apt_.Update(progress);
+  if (kernels) {
+    KCT_TRY_STATUS(WriteIndexFile(file, kernels.value()));
+    return kernels;
+  }
+  if (!index) return kernels;
+  progress(fmt::format("using the package index of {:.0f} hours ago: {}",
+                       Seconds(index->age) / 3600, kernels.error().message));
+  return std::move(index->kernels);
+}
+
+Result<std::vector<KernelPackage>> KernelStore::List(const Progress& progress) {
+  return Guarded(cache_, [&]() -> Result<std::vector<KernelPackage>> {
+    auto kernels = Index(nullptr, progress);
+    auto cached = Cached();
+    if (!kernels && cached.empty()) return kernels;
+    if (!kernels) {
+      progress("only cached kernels are listed: " + kernels.error().message);
+      return cached;
+    }
+    std::vector<KernelPackage> all = std::move(kernels).value();
+    for (KernelPackage& kernel : cached) {
+      const auto same = std::find_if(all.begin(), all.end(), [&](const KernelPackage& other) {
+        return other.version == kernel.version && other.flavour == kernel.flavour;
+      });
+      if (same == all.end()) {
+        all.push_back(std::move(kernel));
+      } else {
+        same->cached = true;
+      }
+    }
+    SortKernels(all);
+    return all;
+  });
+}
+
+Result<Kernel> KernelStore::Get(std::string_view spec, const Progress& progress) {
+  return Guarded(cache_, [&]() -> Result<Kernel> {
+    KCT_TRY(const KernelSpec parsed, KernelSpec::Parse(spec));
+    return Choose(parsed, progress);
+  });
+}
+
+Result<Kernel> KernelStore::Choose(const KernelSpec& spec, const Progress& progress) {
+  const KernelPackage exact{.version = spec.version, .flavour = spec.flavour};
+  if (IsCached(exact)) {
+    if (auto kernel = Load(exact)) return kernel;
+  }
+  const auto index = Index(&spec, progress);
+  auto chosen = index ? ChooseKernel(spec, index.value()) : Result<KernelPackage>(index.error());
+  if (chosen) {
+    auto kernel = Fetch(*chosen, progress);
+    if (kernel) return kernel;
+    chosen = kernel.error();
+  }
+  // Better an older build that is here than none at all.
+  const auto cached = ChooseKernel(spec, Cached());
+  if (!cached) return chosen.error();
+  progress(
+      fmt::format("using {} from the cache: {}", cached.value().Spec(), chosen.error().message));
+  return Load(cached.value());
+}
+
+Result<Kernel> KernelStore::Fetch(const KernelPackage& kernel, const Progress& progress) {
+  if (IsCached(kernel)) {
+    if (auto loaded = Load(kernel)) return loaded;
+  }
+  KCT_TRY(const UniqueFd lock, Lock());
+  if (auto loaded = Load(kernel)) return loaded;  // by another process, while we waited
+  const Scratch scratch(cache_ / "kernels" / ".new");
+  KCT_TRY_STATUS(CheckSpace(kernel, scratch.path()));
+  KCT_TRY_STATUS(Unpack(kernel, scratch.path(), progress));
+  const fs::path fresh = scratch.path() / "kernel";
+  Arrange(scratch.path() / "root", kernel.release, fresh);
+  KCT_TRY_STATUS(KernelFromFiles(fresh / "vmlinuz", fresh / "modules"));
+  fs::remove_all(PlaceOf(kernel));
+  fs::rename(fresh, PlaceOf(kernel));
+  return Load(kernel);
+}
+
+// Downloads the packages and unpacks them into SCRATCH/root.
+Status KernelStore::Unpack(const KernelPackage& kernel, const fs::path& scratch,
+                           const Progress& progress) {
+  progress(fmt::format("downloading {} from {} ({} MB)", kernel.release, kernel.suite,
+                       kernel.download_bytes >> 20));
+  const fs::path debs = scratch / "debs";
+  fs::create_directories(debs);
+  KCT_TRY_STATUS(apt_.Download(kernel, debs));
+  progress(fmt::format("unpacking {}", kernel.release));
+  for (const auto& entry : fs::directory_iterator(debs)) {
+    if (entry.path().extension() != ".deb") continue;
+    KCT_TRY(const CommandOutput output,
+            run_({.argv = {"dpkg-deb", "-x", entry.path().string(), scratch / "root"}}));
+    if (!output.ok()) {
+      return MakeError("kernel {}: {} can't be unpacked: {}", kernel.Spec(),
+                       entry.path().filename().string(), output.Complaint());
+    }
+  }
+  return {};
+}
+
+}  // namespace kct
