@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The guest payloads as bytes, linked into this program (cmake/KctGuest.cmake).
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace kct {
+
+// guests/payloads/interpreter.cc, for guest::kImageGpa.
+std::span<const std::byte> InterpreterImage();
+
+}  // namespace kct
