@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ci/kct/lab.h"
+
+#include <sys/utsname.h>
+
+#include <set>
+
+#include "ci/kct/payload.h"
+#include "ci/kernel/command.h"
+#include "ci/kernel/image.h"
+#include "ci/vm/files.h"
+#include "kct_generated/version.h"
+
+namespace kct {
+namespace {
+
+std::string HostRelease() {
+  utsname names;
+  uname(&names);
+  return names.release;
+}
+
+// The word of a program's output that stands at `position`; empty if there is none.
+std::string WordOf(const std::vector<std::string>& argv, std::size_t position) {
+  const Result<CommandOutput> output = RunCommand({.argv = argv});
+  if (!output || !output.value().ok()) return "";
+  std::istringstream words(output.value().out);
+  std::string word;
+  for (std::size_t i = 0; i <= position; ++i) words >> word;
+  return word;
+}
+
+Result<KnownFailures> LoadKnown(const std::filesystem::path& path) {
+  Result<std::string> text = ReadFile(path);
+  if (!text) return MakeError("known failures: {}", text.error().message);
+  return KnownFailures::Parse(path.string(), *text);
+}
+
+Status CheckMemory(const std::string& memory) {
+  const std::size_t digits = memory.find_first_not_of("0123456789");
+  const bool good =
+      digits != 0 && (digits == std::string::npos ||
+                      (digits + 1 == memory.size() &&
+                       std::string_view("MG").find(memory[digits]) != std::string::npos));
+  if (good) return {};
+  return MakeError("--memory: '{}' is no size such as 2G or 1536M", memory);
+}
+
+}  // namespace
+
+std::filesystem::path ProgramFolder() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+std::variant<Lab, Stop> Lab::Open(const LabOptions& options) {
+  Lab lab;
+  lab.options_ = options;
+  if (lab.options_.programs.empty()) lab.options_.programs = ProgramFolder() / "suites";
+  if (lab.options_.known.empty()) lab.options_.known = ProgramFolder() / "known-failures.txt";
+  if (Status memory = CheckMemory(options.memory); !memory) {
+    return Stop{Exit::kUsage, memory.error().message};
+  }
+  Result<KnownFailures> known = LoadKnown(lab.options_.known);
+  if (!known) return Stop{Exit::kUsage, known.error().message};
+  lab.known_ = std::move(known).value();
+  Result<std::vector<std::filesystem::path>> programs = FindTestPrograms(lab.options_.programs);
+  if (!programs) return Stop{Exit::kUsage, programs.error().message};
+  lab.programs_ = std::move(programs).value();
+  Result<std::vector<TestCase>> tests = ListTests(lab.programs_);
+  if (!tests) return Stop{Exit::kBug, tests.error().message};
+  lab.tests_ = std::move(tests).value();
+  return lab;
+}
+
+std::optional<Stop> Lab::Equip() {
+  facts_.kct_version = kVersion;
+  facts_.host_release = HostRelease();
+  const bool vm = options_.target == Target::kVm;
+  facts_.target = vm ? "vm" : "host";
+  return vm ? EquipVm() : EquipHost();
+}
+
+std::optional<Stop> Lab::EquipHost() {
+  facts_.kernel_spec = "this host";
+  facts_.kernel_release = facts_.host_release;
+  facts_.rerun = "./kct run --target host";
+  Result<KernelVersion> version = KernelVersion::Parse(facts_.host_release);
+  if (!version) return Stop{Exit::kMachine, version.error().message};
+  version_ = *version;
+  return MakeRunFolder();
+}
+
+std::optional<Stop> Lab::EquipVm() {
+  Result<std::filesystem::path> qemu = FindQemu();
+  if (!qemu) return Stop{Exit::kMachine, qemu.error().message};
+  qemu_ = *qemu;
+  std::variant<Kernel, Stop> chosen = Choose(options_.kernel);
+  if (const Stop* stop = std::get_if<Stop>(&chosen)) return *stop;
+  kernel_ = std::get<Kernel>(std::move(chosen));
+  Result<KernelVersion> version = VersionOf(*kernel_);
+  if (!version) return Stop{Exit::kUsage, version.error().message};
+  version_ = *version;
+  facts_.kernel_spec = kernel_->spec;
+  facts_.kernel_release = kernel_->release;
+  facts_.kernel_sha256 = WordOf({"sha256sum", kernel_->image.string()}, 0);
+  facts_.qemu_version = WordOf({qemu_.string(), "--version"}, 3);
+  facts_.emulation = options_.emulation == Emulation::kMulti ? "multi" : "single";
+  facts_.cpus = options_.cpus;
+  facts_.memory = options_.memory;
+  facts_.rerun = "./kct run " + AsArguments(options_.kernel, *kernel_);
+  if (options_.emulation == Emulation::kSingle) facts_.rerun += " --emulation single";
+  if (!options_.lie.empty()) facts_.rerun += " --lie " + options_.lie;
+  Result<std::string> payload = MakePayload(*kernel_, ProgramFolder() / "kct_init", programs_);
+  if (!payload) return Stop{Exit::kUsage, payload.error().message};
+  if (std::optional<Stop> stop = MakeRunFolder()) return stop;
+  if (Status written = WriteFile(folder_->initramfs(), *payload); !written) {
+    return Stop{Exit::kMachine, written.error().message};
+  }
+  return std::nullopt;
+}
+
+std::optional<Stop> Lab::MakeRunFolder() {
+  std::error_code error;
+  const bool is_file = std::filesystem::exists(options_.out, error) &&
+                       !std::filesystem::is_directory(options_.out, error);
+  Result<RunFolder> folder = options_.out.empty() ? RunFolder::Dated(facts_.kernel_release)
+                                                  : RunFolder::Named(options_.out);
+  if (!folder) return Stop{is_file ? Exit::kUsage : Exit::kMachine, folder.error().message};
+  folder_ = std::move(folder).value();
+  facts_.folder = folder_->path().string();
+  return std::nullopt;
+}
+
+TestResult Lab::Classify(TestResult result) const {
+  return known_.Classify(std::move(result), version_);
+}
+
+Boot Lab::MakeBoot(const Interrupt& interrupt) {
+  return [this, &interrupt](Mode mode, Emulation emulation) {
+    const std::filesystem::path folder = folder_->NextMachine(mode, emulation);
+    if (mode == Mode::kHost) {
+      return LineMachine::Start({ProgramFolder() / "kct_init", "--host", options_.programs}, folder,
+                                interrupt);
+    }
+    VmOptions vm{.qemu = qemu_, .image = kernel_->image, .initramfs = folder_->initramfs()};
+    vm.emulation = emulation;
+    vm.cpus = options_.cpus;
+    vm.memory = options_.memory;
+    vm.kernel_arguments = fmt::format("kvm_amd.npt={}", mode == Mode::kNpt ? 1 : 0);
+    return BootVm(vm, folder, interrupt);
+  };
+}
+
+RunnerOptions Lab::MakeRunnerOptions() const {
+  RunnerOptions options;
+  options.emulation = options_.emulation;
+  options.can_confirm = options_.target == Target::kVm;
+  if (options_.target == Target::kHost) options.test_folder = ".";
+  if (!options_.lie.empty()) options.arguments.push_back("--lie=" + options_.lie);
+  return options;
+}
+
+}  // namespace kct

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The command line of kct.
+#include <CLI/CLI.hpp>
+
+#include "ci/kct/run_command.h"
+#include "ci/kct/seeds.h"
+#include "ci/kernel/store.h"
+#include "ci/kernel/table.h"
+#include "kct_generated/version.h"
+
+namespace kct {
+namespace {
+
+// What CLI11 fills in as text or flags, before it is checked.
+struct RawOptions {
+  RunOptions run;
+  std::string seed;
+  std::vector<std::string> modes;
+  std::string emulation = "multi";
+  std::string target = "vm";
+  bool list = false;
+  bool strict = false;
+  bool keep = false;
+};
+
+void AddLabOptions(CLI::App& app, RawOptions& raw) {
+  LabOptions& lab = raw.run.lab;
+  app.add_option("--kernel", lab.kernel.kernel,
+                 "debian:latest, debian:7.3, debian:6.12.117 …, or a bzImage")
+      ->capture_default_str();
+  app.add_option("--modules", lab.kernel.modules, "Modules of the bzImage: a folder");
+  app.add_option("--module", lab.kernel.replacements,
+                 "A .ko that takes the place of the kernel's own; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--known", lab.known, "Known failures (default: those of kct)");
+  app.add_option("--emulation", raw.emulation, "Threads of QEMU's emulation")
+      ->check(CLI::IsMember({"multi", "single"}))
+      ->capture_default_str();
+  app.add_option("--cpus", lab.cpus, "CPUs of the VM")
+      ->check(CLI::Range(1U, 64U))
+      ->capture_default_str();
+  app.add_option("--memory", lab.memory, "Memory of the VM")->capture_default_str();
+  app.add_option("--programs", lab.programs, "Folder of the test binaries (default: kct's own)");
+}
+
+CLI::App* AddRun(CLI::App& app, RawOptions& raw) {
+  CLI::App* run = app.add_subcommand("run", "Judge a kernel with the test suites");
+  AddLabOptions(*run, raw);
+  SelectionOptions& selection = raw.run.selection;
+  run->add_option("--suite", selection.suites, "prefault, memslot …; repeatable")
+      ->allow_extra_args(false);
+  run->add_option("--filter", selection.filter, "Tests, in GoogleTest's syntax: A*:B.c-*Race*");
+  run->add_option("--clause", selection.clause, "Only tests that name this clause");
+  run->add_option("--mode", raw.modes, "Paging of the KVM under test; repeatable")
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"npt", "shadow"}));
+  run->add_option("--repeat", selection.repeat, "Run each test so often")
+      ->check(CLI::Range(1U, 1000000U));
+  run->add_option("--seed", raw.seed, "Seed of all random choices (default: a fresh one)");
+  run->add_flag("--list", raw.list, "Only list what would run");
+  run->add_option("--json", raw.run.json, "Write the report as JSON here too");
+  run->add_option("--junit", raw.run.junit, "Write the report as JUnit XML");
+  run->add_option("--out", raw.run.lab.out, "Run folder (default: kct-runs/DATE-TIME-KERNEL)");
+  run->add_flag("--strict", raw.strict, "Known failures and unexpected passes are findings too");
+  run->add_option("--lie", raw.run.lab.lie, "Falsify what the kernel answers (can-fail.md)");
+  run->add_flag("--keep", raw.keep, "Keep the initramfs in the run folder, findings or not");
+  run->add_option("--target", raw.target, "Where the tests run: a VM, or this machine's own KVM")
+      ->check(CLI::IsMember({"vm", "host"}))
+      ->capture_default_str();
+  return run;
+}
+
+Status Check(RawOptions& raw) {
+  RunOptions& run = raw.run;
+  run.selection.seed = FreshSeed();
+  if (!raw.seed.empty()) {
+    KCT_TRY(run.selection.seed, ParseSeed(raw.seed));
+  }
+  for (const std::string& mode : raw.modes) run.selection.modes.push_back(*ModeByName(mode));
+  run.lab.emulation = raw.emulation == "multi" ? Emulation::kMulti : Emulation::kSingle;
+  run.lab.target = raw.target == "vm" ? Target::kVm : Target::kHost;
+  if (raw.list) run.action = RunOptions::Action::kList;
+  if (raw.strict) run.strictness = Strictness::kStrict;
+  if (raw.keep) run.keep_initramfs = RunOptions::Leftovers::kAlways;
+  return {};
+}
+
+Exit ListKernels() {
+  const auto say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
+  const auto kernels = KernelStore(DefaultCacheDirectory()).List(say);
+  if (!kernels) return Complain({Exit::kMachine, kernels.error().message});
+  fmt::print("{}", KernelTable(kernels.value()));
+  return Exit::kNothingNew;
+}
+
+Exit GetKernel(const std::string& spec) {
+  const std::variant<Kernel, Stop> kernel = Choose({.kernel = spec});
+  if (const Stop* stop = std::get_if<Stop>(&kernel)) return Complain(*stop);
+  const Kernel& got = std::get<Kernel>(kernel);
+  fmt::print("{} {}\n{}\n", got.spec, got.release, got.image.string());
+  return Exit::kNothingNew;
+}
+
+Exit Main(int argc, char** argv) {
+  CLI::App app("KVM conformance tests: the userspace ABI of KVM's memory side, clause by clause");
+  app.name("kct");
+  app.set_version_flag("--version", std::string("kct ") + kVersion);
+  app.require_subcommand(1);
+  app.footer(kExitStatusHelp);
+  RawOptions raw;
+  CLI::App* run = AddRun(app, raw);
+  run->footer(kExitStatusHelp);
+  CLI::App* kernel = app.add_subcommand("kernel", "Debian's kernels");
+  kernel->require_subcommand(1);
+  CLI::App* list = kernel->add_subcommand("list", "What there is");
+  CLI::App* get = kernel->add_subcommand("get", "Fetch one into the cache");
+  std::string spec;
+  get->add_option("SPEC", spec, "debian:7.3 …")->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return Exit{app.exit(error)};
+    return Complain({Exit::kUsage, error.what()});
+  }
+  if (Status status = Check(raw); !status) return Complain({Exit::kUsage, status.error().message});
+  if (run->parsed()) return RunTests(raw.run);
+  if (list->parsed()) return ListKernels();
+  return GetKernel(spec);
+}
+
+}  // namespace
+}  // namespace kct
+
+int main(int argc, char** argv) { return static_cast<int>(kct::Main(argc, argv)); }

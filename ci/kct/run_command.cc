@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ci/kct/run_command.h"
+
+#include <set>
+
+#include "ci/kct/progress.h"
+#include "ci/vm/files.h"
+
+namespace kct {
+namespace {
+
+void PrintList(const Selection& selection) {
+  for (const Assignment& assignment : selection.assignments) {
+    const TestCase& test = assignment.test;
+    fmt::print("{:<60} {:<7} {:<5} {}\n", test.name, Name(assignment.mode), test.kind,
+               fmt::join(test.clauses, " "));
+  }
+}
+
+// Runs all that is selected; a run that has to stop keeps what it has.
+RunReport RunAll(Lab& lab, const Selection& selection) {
+  RunReport report;
+  report.left_out = selection.left_out;
+  const Interrupt interrupt;
+  const Instant start = Clock::now();
+  ProgressPrinter progress(PrinterForStderr(), selection.assignments.size());
+  Runner runner(lab.MakeBoot(interrupt), lab.MakeRunnerOptions(), progress);
+  for (const Assignment& assignment : selection.assignments) {
+    runner.KeepOnly(assignment.mode);
+    std::variant<TestResult, Stop> outcome = runner.Run(assignment);
+    if (const Stop* stop = std::get_if<Stop>(&outcome)) {
+      report.stopped = *stop;
+      break;
+    }
+    TestResult result = lab.Classify(std::get<TestResult>(std::move(outcome)));
+    progress.Done(result);
+    const Status written = lab.folder().WriteTest(result);
+    report.results.push_back(std::move(result));
+    if (!written) {
+      report.stopped = Stop{Exit::kMachine, written.error().message};
+      break;
+    }
+  }
+  progress.End();
+  report.not_reached = selection.assignments.size() - report.results.size();
+  report.facts = lab.Facts();
+  if (!runner.release().empty()) report.facts.kernel_release = runner.release();
+  report.seconds = Seconds(Clock::now() - start);
+  return report;
+}
+
+Status WriteReports(const RunReport& report, const RunOptions& options, Lab& lab) {
+  const std::string json = JsonReport(report);
+  KCT_TRY_STATUS(lab.folder().Write("run.json", json));
+  KCT_TRY_STATUS(lab.folder().Write("report.txt", TextReport(report, Colors::kOff)));
+  if (!options.json.empty()) KCT_TRY_STATUS(WriteFile(options.json, json));
+  if (!options.junit.empty()) KCT_TRY_STATUS(WriteFile(options.junit, JunitReport(report)));
+  return {};
+}
+
+// The initramfs is most of a run folder, and only worth it where somebody has to look again.
+void Tidy(const RunOptions& options, Lab& lab, Exit exit) {
+  using Leftovers = RunOptions::Leftovers;
+  if (options.keep_initramfs == Leftovers::kAlways || exit != Exit::kNothingNew) return;
+  std::error_code error;
+  std::filesystem::remove(lab.folder().initramfs(), error);
+}
+
+}  // namespace
+
+Exit Complain(const Stop& stop) {
+  fmt::print(stderr, "kct: {}\n", stop.message);
+  return stop.exit;
+}
+
+Exit RunTests(const RunOptions& options) {
+  std::variant<Lab, Stop> opened = Lab::Open(options.lab);
+  if (const Stop* stop = std::get_if<Stop>(&opened)) return Complain(*stop);
+  Lab lab = std::get<Lab>(std::move(opened));
+  SelectionOptions selection_options = options.selection;
+  if (options.lab.target == Target::kHost) selection_options.modes = {Mode::kHost};
+  const Result<Selection> selection = Select(lab.tests(), selection_options);
+  if (!selection) return Complain({Exit::kUsage, selection.error().message});
+  if (options.action == RunOptions::Action::kList) {
+    PrintList(selection.value());
+    return Exit::kNothingNew;
+  }
+  if (std::optional<Stop> stop = lab.Equip()) return Complain(*stop);
+  RunReport report = RunAll(lab, selection.value());
+  report.strictness = options.strictness;
+  report.facts.seed = options.selection.seed;
+  report.facts.repeat = options.selection.repeat;
+  std::set<std::string> modes;
+  for (const Assignment& assignment : selection.value().assignments) {
+    modes.insert(std::string(Name(assignment.mode)));
+  }
+  report.facts.modes.assign(modes.begin(), modes.end());
+  fmt::print("{}", TextReport(report, ColorsForStdout()));
+  std::fflush(stdout);
+  if (const Status written = WriteReports(report, options, lab); !written) {
+    return Complain({Exit::kMachine, written.error().message});
+  }
+  const Exit exit =
+      report.stopped ? Complain(*report.stopped) : ExitFor(report.results, options.strictness);
+  Tidy(options, lab, exit);
+  return exit;
+}
+
+}  // namespace kct

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// `kct run`.
+#pragma once
+
+#include "ci/kct/lab.h"
+#include "ci/kct/selection.h"
+
+namespace kct {
+
+struct RunOptions {
+  LabOptions lab;
+  SelectionOptions selection;
+  Strictness strictness = Strictness::kLenient;
+  std::filesystem::path json;   // empty: none
+  std::filesystem::path junit;  // empty: none
+  enum class Action { kRun, kList } action = Action::kRun;
+  enum class Leftovers { kWithFindings, kAlways } keep_initramfs = Leftovers::kWithFindings;
+};
+
+Exit RunTests(const RunOptions& options);
+
+// Says why kct stops, on standard error.
+Exit Complain(const Stop& stop);
+
+}  // namespace kct

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// RunFolder: owns every path that a run writes.
+//
+//   run.json  report.txt              the whole result
+//   initramfs.cpio                    what the VMs boot with, for qemu-command.txt to work again
+//   vm-1-npt/                         a folder per VM: console.log, kernel.log, stderr.txt (of
+//                                     QEMU), qemu-command.txt
+//   tests/NAME[.MODE][.N]/            a folder per run of a test: result.txt, events.jsonl,
+//                                     output.txt, history.txt, kernel.log; empty ones are left out
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "ci/kct/test_result.h"
+#include "ci/vm/qemu.h"
+#include "harness/base/result.h"
+
+namespace kct {
+
+class RunFolder {
+ public:
+  // The folder named by the user, which is made; it may exist, but not hold another run.
+  static Result<RunFolder> Named(const std::filesystem::path& path);
+  // kct-runs/DATE-TIME-KERNEL in the current folder, with the link kct-runs/latest to it.
+  static Result<RunFolder> Dated(std::string_view kernel_release);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path initramfs() const { return path_ / "initramfs.cpio"; }
+  // Another one at each call.
+  std::filesystem::path NextMachine(Mode mode, Emulation emulation);
+  std::filesystem::path OfTest(const Assignment& assignment) const;
+
+  Status Write(std::string_view name, std::string_view content) const;
+  Status WriteTest(const TestResult& result) const;
+
+ private:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  std::filesystem::path path_;
+  int machines_ = 0;
+};
+
+}  // namespace kct

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ci/kct/test_result.h"
+
+#include <set>
+
+namespace kct {
+
+std::vector<std::string> Blamed(const TestResult& result) {
+  if (result.verdict == Verdict::kKernelDied || result.verdict == Verdict::kLost) {
+    return result.assignment.test.clauses;
+  }
+  std::set<std::string> clauses;
+  for (const Failure& failure : result.failures) {
+    clauses.insert(failure.clauses.begin(), failure.clauses.end());
+  }
+  for (const Hang& hang : result.hangs) clauses.insert(hang.clause);
+  return {clauses.begin(), clauses.end()};
+}
+
+bool OnlyTheKernelComplained(const TestResult& result) {
+  if (result.verdict == Verdict::kKernelDied) return true;
+  return result.verdict == Verdict::kFail && result.failures.empty() && result.hangs.empty() &&
+         !result.complaints.empty();
+}
+
+}  // namespace kct

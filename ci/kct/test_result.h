@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// TestResult: everything that one run of one test left behind.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ci/kct/test_case.h"
+#include "harness/base/verdict.h"
+
+namespace kct {
+
+// One run of one test, to be done.
+struct Assignment {
+  TestCase test;
+  Mode mode = Mode::kNpt;
+  unsigned repeat = 0;    // 0, 1, …
+  uint64_t run_seed = 0;  // with --seed=… and --repeat=1 this run comes again
+  uint64_t seed = 0;      // what the test gets
+};
+
+struct Failure {
+  std::string file;
+  int line = 0;
+  std::vector<std::string> clauses;  // the ones to blame
+  std::string text;
+};
+
+struct RaceCount {
+  std::string name;
+  std::vector<std::string> actors;
+  uint64_t rounds = 0;
+  uint64_t meetings = 0;
+  uint64_t target = 0;
+  std::map<std::string, uint64_t> answers;  // "prefault: EAGAIN" -> how often
+};
+
+struct Hang {
+  std::string clause;
+  std::string text;
+  bool released = false;  // the caller got out, so the kernel is usable
+};
+
+// What the report makes of a verdict.
+enum class News {
+  kExpected,        // nothing to tell
+  kNew,             // a finding
+  kKnown,           // fails as the known-failures file says
+  kUnexpectedPass,  // passes against what that file says
+};
+
+struct TestResult {
+  Assignment assignment;
+  Verdict verdict = Verdict::kLost;
+  double seconds = 0;
+  std::vector<Failure> failures;
+  std::vector<Hang> hangs;
+  std::vector<RaceCount> races;
+  std::string skip_reason;  // a code
+  std::string skip_text;
+  std::vector<std::string> inconclusive;
+  std::vector<std::string> notes;
+  std::vector<std::string> complaints;  // of the kernel, while the test ran
+  std::string account;                  // what the runner has to add, one line; often empty
+  bool machine_spent = false;           // the next test needs a fresh VM
+
+  std::string events;      // as they came, a JSON object a line
+  std::string output;      // standard output and error
+  std::string history;     // of the calls, if the test kept one
+  std::string kernel_log;  // lines while the test ran
+  std::filesystem::path machine_folder;
+
+  News news = News::kExpected;
+  std::string known_reason;
+};
+
+inline bool IsBad(Verdict verdict) { return verdict >= Verdict::kFail; }
+
+// The clauses that a bad result is evidence against. A test whose process could not speak for
+// itself blames all it names.
+std::vector<std::string> Blamed(const TestResult& result);
+
+// Bad, and nothing speaks for it but the kernel's log or its death: an emulator can do that too.
+bool OnlyTheKernelComplained(const TestResult& result);
+
+}  // namespace kct

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a fresh kernel needs before a program can run on it.
+#pragma once
+
+#include "harness/base/result.h"
+#include "harness/base/unique_fd.h"
+
+namespace kct {
+
+// Mounts the file systems that tests use. Those the kernel was built without are left out.
+void MountAll();
+
+// Sends every kernel message to the console, and has hung tasks reported after 30 s.
+void MakeTheKernelTalk();
+
+// An empty KVM VM.
+//
+// PID 1 keeps one open all the time: creating the first and closing the last VM of a system
+// patches a static key into the scheduler, and QEMU's multi-threaded emulation up to version 7.2
+// now and then lets another CPU see half of such a patch (an int3 in nowhere).
+Result<UniqueFd> HoldVm();
+
+// The kernel's log as a stream of records, from now on.
+Result<UniqueFd> OpenKernelLog();
+
+}  // namespace kct
