@@ -17,6 +17,7 @@ class FakeApt {
   std::map<std::string, std::string> suites;
   enum { kOnline, kOffline, kCutOff } network = kOnline;  // kCutOff: a download breaks half way
   enum { kRoomy, kFull } disk = kRoomy;
+  std::string unknown_key;  // a suite that is signed by a key which apt does not know
   std::string host_sources = "Debian|main|http://archive.example/debian/\n";
   std::vector<std::string> calls;  // "update", "download" …, in order
 
@@ -63,7 +64,10 @@ class FakeApt {
     std::istringstream sources(ReadFile(apt / "sources.list"));
     std::string deb, arch, keys, address, suite, component;
     while (sources >> deb >> arch >> keys >> address >> suite >> component) {
-      if (suites.contains(suite)) {
+      if (suite == unknown_key) {
+        output.err += "W: Failed to fetch " + address + "dists/" + suite +
+                      "/InRelease  The following signatures couldn't be verified: NO_PUBKEY 1234\n";
+      } else if (suites.contains(suite)) {
         WriteFile(apt / "lists" / suite, suites[suite]);
         output.out += "Get:1 " + address + " " + suite + " InRelease\n";
       } else {

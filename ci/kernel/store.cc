@@ -19,9 +19,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Duration kIndexLife = 24h;
+// How soon a kernel that is not in the index is worth another look at the archive.
+constexpr Duration kUnknownLife = 1h;
 constexpr Duration kLockPatience = 10min;
 // Beyond the packages and their contents: indexes, directories, what else is going on.
 constexpr uint64_t kSpareBytes = 64u << 20;
+// The old and the new indexes at once. Asked for beforehand because apt hangs on a full disk.
+constexpr uint64_t kIndexBytes = 200u << 20;
 
 // Removes a scratch directory, whatever happens in between.
 class Scratch {
@@ -42,12 +46,12 @@ class Scratch {
   const fs::path path_;
 };
 
-Status CheckSpace(const KernelPackage& kernel, const fs::path& directory) {
-  const uint64_t needed = kernel.download_bytes + kernel.installed_bytes + kSpareBytes;
+Status CheckSpace(const std::string& what, uint64_t bytes, const fs::path& directory) {
+  const uint64_t needed = bytes + kSpareBytes;
   const uint64_t available = fs::space(directory).available;
   if (available >= needed) return {};
-  return MakeError("kernel {}: needs {} MB free in {}, which has {} MB", kernel.Spec(),
-                   needed >> 20, directory.string(), available >> 20);
+  return MakeError("{}: needs {} MB free in {}, which has {} MB", what, needed >> 20,
+                   directory.string(), available >> 20);
 }
 
 void MoveIfThere(const fs::path& from, const fs::path& to) {
@@ -149,8 +153,9 @@ Result<UniqueFd> KernelStore::Lock() const {
 Result<std::vector<KernelPackage>> KernelStore::Index(const KernelSpec* wanted,
                                                       const Progress& progress) {
   const auto good_enough = [&](const std::optional<StoredIndex>& index) {
-    return index && index->age >= Duration::zero() && index->age < kIndexLife &&
-           (wanted == nullptr || ChooseKernel(*wanted, index->kernels));
+    if (!index || index->age < Duration::zero()) return false;
+    const bool known = wanted == nullptr || ChooseKernel(*wanted, index->kernels);
+    return index->age < (known ? kIndexLife : kUnknownLife);
   };
   const fs::path file = cache_ / "debian.json";
   if (auto index = ReadIndexFile(file); good_enough(index)) return std::move(index->kernels);
@@ -158,7 +163,8 @@ Result<std::vector<KernelPackage>> KernelStore::Index(const KernelSpec* wanted,
   // Another process may have fetched it while we waited.
   auto index = ReadIndexFile(file);
   if (good_enough(index)) return std::move(index->kernels);
-  auto kernels = apt_.Update(progress);
+  const Status space = CheckSpace("package indexes of Debian", kIndexBytes, cache_);
+  auto kernels = space ? apt_.Update(progress) : space.error();
   if (kernels) {
     KCT_TRY_STATUS(WriteIndexFile(file, kernels.value()));
     return kernels;
@@ -228,7 +234,8 @@ Result<Kernel> KernelStore::Fetch(const KernelPackage& kernel, const Progress& p
   KCT_TRY(const UniqueFd lock, Lock());
   if (auto loaded = Load(kernel)) return loaded;  // by another process, while we waited
   const Scratch scratch(cache_ / "kernels" / ".new");
-  KCT_TRY_STATUS(CheckSpace(kernel, scratch.path()));
+  KCT_TRY_STATUS(CheckSpace("kernel " + kernel.Spec(),
+                            kernel.download_bytes + kernel.installed_bytes, cache_));
   KCT_TRY_STATUS(Unpack(kernel, scratch.path(), progress));
   const fs::path fresh = scratch.path() / "kernel";
   Arrange(scratch.path() / "root", kernel.release, fresh);

@@ -38,8 +38,8 @@ class KernelStoreTest : public testing::Test {
   Progress Note() {
     return [this](std::string_view line) { notes_.emplace_back(line); };
   }
-  void MakeIndexOld() {
-    fs::last_write_time(dir_ / "debian.json", fs::file_time_type::clock::now() - 30h);
+  void MakeIndexOld(Duration age = 30h) {
+    fs::last_write_time(dir_ / "debian.json", fs::file_time_type::clock::now() - age);
   }
   std::vector<std::string> CachedNames() {
     std::vector<std::string> names;
@@ -95,9 +95,11 @@ TEST_F(KernelStoreTest, LooksForNewerBuildsAfterADay) {
   EXPECT_EQ(Release("debian:7.3"), "7.3.5+deb14-cloud-amd64");
 }
 
-TEST_F(KernelStoreTest, LooksAgainForASpecThatTheIndexLacks) {
+TEST_F(KernelStoreTest, LooksAgainAfterAnHourForASpecThatTheIndexLacks) {
   ASSERT_TRUE(Get("debian:7.3"));
   apt_.AddKernel("sid", "7.4.1-cloud-amd64", "7.4.1-1");
+  EXPECT_THAT(Release("debian:7.4"), HasSubstr("no such kernel"));
+  MakeIndexOld(2h);
   EXPECT_EQ(Release("debian:7.4"), "7.4.1-cloud-amd64");
 }
 
@@ -126,7 +128,7 @@ TEST_F(KernelStoreTest, UsesAnOlderBuildWhenTheNewestCantBeFetched) {
 TEST_F(KernelStoreTest, SaysThatTheArchiveIsOutOfReachWhenNothingIsCached) {
   apt_.network = FakeApt::kOffline;
   EXPECT_THAT(Release("debian:7.3"),
-              HasSubstr("the Debian archive can't be reached: W: Failed to fetch x"));
+              HasSubstr("the Debian archive can't be read: Failed to fetch x"));
   EXPECT_FALSE(List());
 }
 
@@ -174,6 +176,30 @@ TEST_F(KernelStoreTest, SkipsASuiteThatTheArchiveLacksWithANote) {
   ASSERT_TRUE(List());
   EXPECT_THAT(notes_, Contains(HasSubstr("suite experimental skipped: The repository")));
   EXPECT_THAT(notes_, Contains(HasSubstr("security suites skipped")));
+}
+
+TEST_F(KernelStoreTest, SkipsASuiteWhoseKeyIsUnknownWithANote) {
+  apt_.unknown_key = "trixie-backports";
+  EXPECT_THAT(Release("debian:7.3"), HasSubstr("no such kernel"));
+  EXPECT_THAT(notes_, Contains(HasSubstr("suite trixie-backports skipped: ")));
+  EXPECT_THAT(notes_, Contains(HasSubstr("NO_PUBKEY 1234")));
+}
+
+TEST_F(KernelStoreTest, SaysWhichKeysAreTooOldForEverySuite) {
+  apt_.suites = {{"trixie", "Package: zsh\n"}};
+  EXPECT_THAT(Release("debian:7.3"), HasSubstr("no suite of Debian could be used"));
+  EXPECT_THAT(Release("debian:7.3"), HasSubstr("of debian-archive-keyring"));
+}
+
+// An index with a hole would hide kernels for a day.
+TEST_F(KernelStoreTest, KeepsTheOldIndexWhenASuiteCantBeRead) {
+  ASSERT_TRUE(List());
+  MakeIndexOld();
+  apt_.network = FakeApt::kOffline;
+  ASSERT_TRUE(List());
+  apt_.network = FakeApt::kOnline;
+  apt_.AddSplitKernel("sid", "7.3.5+deb14-cloud-amd64", "7.3.5-1");
+  EXPECT_EQ(Release("debian:7.3"), "7.3.5+deb14-cloud-amd64");
 }
 
 TEST_F(KernelStoreTest, TakesTheSecuritySuitesFromTheirOwnArchive) {
