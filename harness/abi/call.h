@@ -37,6 +37,7 @@ inline ArgWords WordsOf(const kvm_create_guest_memfd& arg) { return {arg.size, a
 
 struct CallRecord {
   unsigned long request = 0;  // ioctl number; names and fields: harness/abi/ioctls.h
+  const char* what = nullptr; // name of a call that is not an ioctl; its words are unnamed
   int ret = 0;                // what ioctl(2) returned
   Errno error;                // 0 unless ret is -1
   ArgWords before{};          // argument as passed
@@ -66,7 +67,13 @@ struct Call {
 
   bool ok() const { return ret >= 0; }
   CallRecord Record() const {
-    return {request, ret, error, WordsOf(before), WordsOf(after), begin, end};
+    return {.request = request,
+            .ret = ret,
+            .error = error,
+            .before = WordsOf(before),
+            .after = WordsOf(after),
+            .begin = begin,
+            .end = end};
   }
   operator CallRecord() const { return Record(); }
 };

@@ -16,7 +16,7 @@ constexpr std::array kIoctls{
     KCT_IOCTL(CREATE_VM, "type"),
     KCT_IOCTL(CHECK_EXTENSION, "cap"),
     KCT_IOCTL(GET_VCPU_MMAP_SIZE),
-    KCT_IOCTL(GET_SUPPORTED_CPUID),
+    IoctlInfo{"GET_SUPPORTED_CPUID", kKvmGetSupportedCpuid, {}},
     KCT_IOCTL(CREATE_VCPU, "id"),
     KCT_IOCTL(SET_USER_MEMORY_REGION, "slot", "flags", "gpa", "size", "hva"),
     KCT_IOCTL(SET_USER_MEMORY_REGION2, "slot", "flags", "gpa", "size", "hva"),
@@ -29,7 +29,7 @@ constexpr std::array kIoctls{
     KCT_IOCTL(SET_REGS),
     KCT_IOCTL(GET_SREGS),
     KCT_IOCTL(SET_SREGS),
-    KCT_IOCTL(SET_CPUID2),
+    IoctlInfo{"SET_CPUID2", kKvmSetCpuid2, {}},
     KCT_IOCTL(GET_VCPU_EVENTS),
     KCT_IOCTL(SET_VCPU_EVENTS),
     KCT_IOCTL(PRE_FAULT_MEMORY, "gpa", "size", "flags"),
@@ -65,6 +65,10 @@ const IoctlInfo* FindIoctl(unsigned long request) {
 }
 
 std::string CallRecord::ToString() const {
+  if (what != nullptr) {
+    return fmt::format("{}({:#x}, {:#x}) -> {}{}", what, before[0], before[1], ret,
+                       ok() ? "" : " " + error.Name());
+  }
   const IoctlInfo* info = FindIoctl(request);
   if (info == nullptr) return fmt::format("ioctl {:#x} -> {} {}", request, ret, error.Name());
   return fmt::format("{}({}) -> {}{}{}", info->name, FieldList(*info, before), ret,

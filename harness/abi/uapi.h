@@ -93,6 +93,26 @@ struct kvm_pre_fault_memory {
 #define KVM_INTERNAL_ERROR_DELIVERY_EV 3
 #endif
 
+// BEWARE: structures of <linux/kvm.h> that end in a flexible array are larger in C++ than in C (the
+// empty struct inside the kernel's macro takes a byte), and ioctl numbers made from their size are
+// wrong, too. Here are the true heads of those that kct uses, and the numbers that C programs get.
+struct KvmCpuid2Head {
+  __u32 nent;
+  __u32 padding;
+};
+inline constexpr unsigned long kKvmGetSupportedCpuid = _IOWR(KVMIO, 0x05, KvmCpuid2Head);
+inline constexpr unsigned long kKvmSetCpuid2 = _IOW(KVMIO, 0x90, KvmCpuid2Head);
+// The head of a descriptor of KVM_GET_STATS_FD; the name, of the size that the header says, follows.
+struct KvmStatsDescHead {
+  __u32 flags;
+  __s16 exponent;
+  __u16 size;
+  __u32 offset;
+  __u32 bucket_size;
+};
+static_assert(sizeof(KvmStatsDescHead) == 16);
+static_assert(kKvmGetSupportedCpuid == 0xc008ae05 && kKvmSetCpuid2 == 0x4008ae90);
+
 // What KVM_EXIT_MEMORY_FAULT leaves in the exit union of struct kvm_run.
 struct KvmRunMemoryFault {
   __u64 flags;

@@ -3,11 +3,17 @@
 
 extern "C" const std::byte kct_guest_interpreter_begin[];
 extern "C" const std::byte kct_guest_interpreter_end[];
+extern "C" const std::byte kct_guest_real_mode_begin[];
+extern "C" const std::byte kct_guest_real_mode_end[];
 
 namespace kct {
 
 std::span<const std::byte> InterpreterImage() {
   return {kct_guest_interpreter_begin, kct_guest_interpreter_end};
+}
+
+std::span<const std::byte> RealModeImage() {
+  return {kct_guest_real_mode_begin, kct_guest_real_mode_end};
 }
 
 }  // namespace kct

@@ -9,5 +9,7 @@ namespace kct {
 
 // guests/payloads/interpreter.cc, for guest::kImageGpa.
 std::span<const std::byte> InterpreterImage();
+// guests/payloads/real_mode.S, for GUEST16_IMAGE_GPA.
+std::span<const std::byte> RealModeImage();
 
 }  // namespace kct

@@ -11,12 +11,13 @@ constexpr int kMostCpuidEntries = 256;
 
 // Gives a vCPU the CPUID that KVM supports on this host, as a VMM would.
 Status CopyCpuid(int kvm_fd, int vcpu_fd) {
-  std::vector<char> buffer(sizeof(kvm_cpuid2) + kMostCpuidEntries * sizeof(kvm_cpuid_entry2));
-  auto* cpuid = reinterpret_cast<kvm_cpuid2*>(buffer.data());
-  cpuid->nent = kMostCpuidEntries;
-  const auto get = IssueAt(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid);
+  struct {
+    KvmCpuid2Head head = {.nent = kMostCpuidEntries, .padding = 0};
+    kvm_cpuid_entry2 entries[kMostCpuidEntries];
+  } cpuid;
+  const auto get = IssueAt(kvm_fd, kKvmGetSupportedCpuid, &cpuid);
   if (!get.ok()) return MakeError("KVM_GET_SUPPORTED_CPUID: {}", get.error.Explain());
-  const auto set = IssueAt(vcpu_fd, KVM_SET_CPUID2, cpuid);
+  const auto set = IssueAt(vcpu_fd, kKvmSetCpuid2, &cpuid);
   if (!set.ok()) return MakeError("KVM_SET_CPUID2: {}", set.error.Explain());
   return {};
 }
@@ -104,12 +105,12 @@ Result<uint64_t> Vm::Statistic(std::string_view name) const {
   const UniqueFd stats(call.ret);
   kvm_stats_header header;
   KCT_TRY_STATUS(ReadAt(stats.get(), &header, sizeof header, 0));
-  const size_t entry_size = sizeof(kvm_stats_desc) + header.name_size;
+  const size_t entry_size = sizeof(KvmStatsDescHead) + header.name_size;
   std::vector<char> entry(entry_size);
   for (uint32_t i = 0; i < header.num_desc; ++i) {
     KCT_TRY_STATUS(ReadAt(stats.get(), entry.data(), entry_size, header.desc_offset + i * entry_size));
-    const auto* desc = reinterpret_cast<const kvm_stats_desc*>(entry.data());
-    if (name != entry.data() + sizeof(kvm_stats_desc)) continue;
+    const auto* desc = reinterpret_cast<const KvmStatsDescHead*>(entry.data());
+    if (name != entry.data() + sizeof(KvmStatsDescHead)) continue;
     uint64_t value = 0;
     KCT_TRY_STATUS(ReadAt(stats.get(), &value, sizeof value, header.data_offset + desc->offset));
     return value;

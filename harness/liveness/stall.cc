@@ -8,9 +8,9 @@ namespace {
 
 // Where a memslot update waits for everybody who still uses the old slots.
 constexpr std::string_view kSrcuWait = "synchronize_srcu";
-// Where a second update waits for the first (kvm->slots_lock) and others for the mmap lock.
-constexpr std::string_view kMutexWait = "mutex_lock";
 constexpr std::string_view kUserfaultWait = "handle_userfault";
+// Where a vCPU executes guest code: svm_vcpu_run, vmx_vcpu_run.
+constexpr std::string_view kInGuest[] = {"svm_vcpu_run", "vmx_vcpu_run"};
 
 std::string StateText(const StalledThread& thread) {
   switch (thread.state) {
@@ -40,11 +40,10 @@ const StalledThread* Find(const std::vector<StalledThread>& threads, Condition c
 
 }  // namespace
 
-bool StalledThread::BlockedIn(std::string_view function) const {
-  return !Spins() && std::any_of(kernel_stack.begin(), kernel_stack.end(),
-                                 [&](const std::string& frame) {
-                                   return frame.find(function) != std::string::npos;
-                                 });
+bool StalledThread::IsIn(std::string_view function) const {
+  return std::any_of(
+      kernel_stack.begin(), kernel_stack.end(),
+      [&](const std::string& frame) { return frame.find(function) != std::string::npos; });
 }
 
 bool Stall::AllReleased() const {
@@ -53,31 +52,37 @@ bool Stall::AllReleased() const {
 }
 
 std::string Stall::Cycle() const {
-  const auto* waiter = Find(threads, [](auto& t) { return t.BlockedIn(kSrcuWait); });
-  const auto* spinner = Find(threads, [](auto& t) { return t.Spins(); });
-  const auto* parked = Find(threads, [](auto& t) { return t.BlockedIn(kUserfaultWait); });
-  const auto* locked = Find(threads, [](auto& t) { return t.BlockedIn(kMutexWait); });
-  if (waiter && spinner) {
+  const auto* waiter = Find(threads, [](auto& t) { return !t.Spins() && t.IsIn(kSrcuWait); });
+  const auto* parked = Find(threads, [](auto& t) { return t.IsIn(kUserfaultWait); });
+  const auto* guest = Find(threads, [](auto& t) {
+    return t.Spins() && (t.IsIn(kInGuest[0]) || t.IsIn(kInGuest[1]));
+  });
+  const auto* spinner = Find(threads, [&](auto& t) { return t.Spins() && &t != guest; });
+  const auto* asleep = Find(threads, [](auto& t) { return !t.Spins() && !t.kernel_stack.empty(); });
+  if (waiter && (spinner || parked)) {
     return fmt::format(
         "\"{}\" waits (synchronize_srcu) until every reader of the memslots has left; \"{}\" is "
-        "such a reader, retries inside the kernel and never leaves.",
-        waiter->name, spinner->name);
-  }
-  if (waiter && parked) {
-    return fmt::format(
-        "\"{}\" waits (synchronize_srcu) until every reader of the memslots has left; \"{}\" is "
-        "such a reader and waits for a userfaultfd page that nobody supplies.",
-        waiter->name, parked->name);
+        "such a reader, {}.",
+        waiter->name, (spinner ? spinner : parked)->name,
+        spinner ? "retries inside the kernel and never leaves"
+                : "and waits for a userfaultfd page that nobody supplies");
   }
   if (spinner) {
     return fmt::format(
         "\"{}\" runs inside the kernel without end: a retry loop whose condition nobody changes.",
         spinner->name);
   }
-  if (locked) {
-    return fmt::format("\"{}\" waits for a lock whose holder does not come back.", locked->name);
+  if (guest) {
+    return fmt::format("\"{}\" executes guest code and never exits{}.", guest->name,
+                       asleep ? fmt::format("; \"{}\" waits in {}", asleep->name,
+                                            asleep->kernel_stack.front())
+                              : "");
   }
-  return "No thread runs: each waits for something that does not come.";
+  if (asleep) {
+    return fmt::format("Nobody runs; \"{}\" waits in {} for something that does not come.",
+                       asleep->name, asleep->kernel_stack.front());
+  }
+  return "Nobody runs: each waits for something that does not come.";
 }
 
 std::string Stall::ToString() const {

@@ -24,7 +24,8 @@ struct StalledThread {
   std::string answer;                     // what the released call returned
 
   bool Spins() const { return state == 'R'; }
-  bool BlockedIn(std::string_view function) const;
+  // Whether a function of this name (a part of it) is on the kernel stack.
+  bool IsIn(std::string_view function) const;
 };
 
 struct Stall {

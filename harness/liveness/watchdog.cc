@@ -38,10 +38,6 @@ void InstallSignalHandler() {
   sigaction(SIGUSR1, &action, nullptr);
 }
 
-bool Signal(const StalledThread& thread) {
-  return syscall(SYS_tgkill, getpid(), thread.tid, SIGUSR1) == 0;
-}
-
 ThreadEntry* EntryOf(pid_t tid) {
   ThreadEntry* const end = ThreadEntries() + kMaxThreads;
   ThreadEntry* const found =
@@ -51,7 +47,7 @@ ThreadEntry* EntryOf(pid_t tid) {
 
 // Interrupts the stalled threads, running ones first, and notes which came back and how.
 void TryToRelease(Stall& stall) {
-  for (const StalledThread& thread : stall.threads) Signal(thread);
+  for (const StalledThread& thread : stall.threads) InterruptThread(thread.tid);
   WaitUntil(
       [&] {
         return std::all_of(stall.threads.begin(), stall.threads.end(), [](StalledThread& thread) {
@@ -88,6 +84,8 @@ void AddStacksOfRunningThreads(Stall& stall) {
 }
 
 }  // namespace
+
+bool InterruptThread(pid_t tid) { return syscall(SYS_tgkill, getpid(), tid, SIGUSR1) == 0; }
 
 Watchdog::Watchdog(Handler handler) : handler_(std::move(handler)) {
   InstallSignalHandler();

@@ -16,6 +16,10 @@
 
 namespace kct {
 
+// Sends a thread of this process the signal that interrupts calls (SIGUSR1, handled without
+// SA_RESTART while a Watchdog lives). False: the thread is gone.
+bool InterruptThread(pid_t tid);
+
 class Watchdog {
  public:
   // Called once, on the watchdog's thread, when a call has used up its budget. All threads that

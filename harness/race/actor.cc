@@ -5,6 +5,7 @@
 
 #include "harness/base/check.h"
 #include "harness/liveness/in_flight.h"
+#include "harness/liveness/watchdog.h"
 
 namespace kct {
 
@@ -81,5 +82,7 @@ bool Actor::WaitBlockedAgainIn(std::string_view function, uint64_t waits) const 
 }
 
 ThreadProbe Actor::Probe() const { return ThreadProbe(tid_); }
+
+void Actor::Interrupt() const { InterruptThread(tid_); }
 
 }  // namespace kct

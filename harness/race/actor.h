@@ -53,6 +53,8 @@ class Actor {
   // The same, but in a wait that began after `waits` (see ThreadProbe::Waits).
   bool WaitBlockedAgainIn(std::string_view function, uint64_t waits) const;
   ThreadProbe Probe() const;
+  // Interrupts the call with a signal, where the kernel lets it be interrupted.
+  void Interrupt() const;
 
  private:
   void Loop();

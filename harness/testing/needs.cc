@@ -5,21 +5,21 @@
 
 #include <algorithm>
 
-#include "harness/kvm/vm.h"
+#include "harness/kvm/kvm.h"
 
 namespace kct {
 namespace {
 
-std::optional<Missing> LacksCapability(const Vm& vm, unsigned long cap, int least,
+std::optional<Missing> LacksCapability(const Kvm& kvm, unsigned long cap, int least,
                                        std::string_view reason, std::string_view name) {
-  const int value = vm.CheckExtension(cap);
+  const int value = kvm.CheckExtension(cap);
   if (value >= least) return std::nullopt;
   return Missing{reason, fmt::format("{} reads {}", name, value)};
 }
 
-std::optional<Missing> LacksBits(const Vm& vm, unsigned long cap, int bits,
+std::optional<Missing> LacksBits(const Kvm& kvm, unsigned long cap, int bits,
                                  std::string_view reason, std::string_view name) {
-  const int value = vm.CheckExtension(cap);
+  const int value = kvm.CheckExtension(cap);
   if (value >= 0 && (value & bits) == bits) return std::nullopt;
   return Missing{reason, fmt::format("{} reads {:#x}, wanted bits {:#x}", name, value, bits)};
 }
@@ -31,25 +31,25 @@ std::optional<Missing> LacksPaging(Paging wanted) {
              : Missing{"no-shadow-paging", "KVM runs with NPT or EPT here (npt=0 or ept=0 turns it off)"};
 }
 
-std::optional<Missing> LacksOnVm(Need need, const Vm& vm) {
+std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
   switch (need) {
     case Need::kPrefault:
-      return LacksCapability(vm, KVM_CAP_PRE_FAULT_MEMORY, 1, "no-prefault",
+      return LacksCapability(kvm, KVM_CAP_PRE_FAULT_MEMORY, 1, "no-prefault",
                              "KVM_CAP_PRE_FAULT_MEMORY");
     case Need::kRegion2:
-      return LacksCapability(vm, KVM_CAP_USER_MEMORY2, 1, "no-region2", "KVM_CAP_USER_MEMORY2");
+      return LacksCapability(kvm, KVM_CAP_USER_MEMORY2, 1, "no-region2", "KVM_CAP_USER_MEMORY2");
     case Need::kGuestMemfd:
-      return LacksBits(vm, KVM_CAP_GUEST_MEMFD_FLAGS,
+      return LacksBits(kvm, KVM_CAP_GUEST_MEMFD_FLAGS,
                        GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED, "no-guest-memfd",
                        "KVM_CAP_GUEST_MEMFD_FLAGS");
     case Need::kReadonlyMem:
-      return LacksCapability(vm, KVM_CAP_READONLY_MEM, 1, "no-readonly-slots",
+      return LacksCapability(kvm, KVM_CAP_READONLY_MEM, 1, "no-readonly-slots",
                              "KVM_CAP_READONLY_MEM");
     case Need::kZapAllQuirk:
-      return LacksBits(vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_SLOT_ZAP_ALL,
+      return LacksBits(kvm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_SLOT_ZAP_ALL,
                        "no-zap-all-quirk", "KVM_CAP_DISABLE_QUIRKS2");
     case Need::kSmm:
-      return LacksCapability(vm, KVM_CAP_X86_SMM, 1, "no-smm", "KVM_CAP_X86_SMM");
+      return LacksCapability(kvm, KVM_CAP_X86_SMM, 1, "no-smm", "KVM_CAP_X86_SMM");
     default:
       return std::nullopt;
   }
@@ -64,9 +64,9 @@ std::optional<Missing> Lacks(Need need) {
     if (geteuid() == 0) return std::nullopt;
     return Missing{"not-root", "kernel stacks and module parameters are for root"};
   }
-  Result<Vm> vm = Vm::Create();
-  if (!vm) return Missing{"no-kvm", vm.error().message};
-  return LacksOnVm(need, *vm);
+  Result<Kvm> kvm = Kvm::Open();
+  if (!kvm) return Missing{"no-kvm", kvm.error().message};
+  return LacksCapabilityFor(need, *kvm);
 }
 
 std::string_view PagingMode(const std::vector<Need>& needs) {

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/check.h"
-#include "harness/base/verdict.h"
 
 namespace kct {
 namespace {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "harness/base/verdict.h"
 #include "harness/liveness/stall.h"
 #include "harness/race/history.h"
 #include "harness/spec/clause_id.h"

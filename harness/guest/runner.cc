@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/guest/runner.h"
+
+#include <cstring>
+
+#include "harness/base/check.h"
+
+namespace kct {
+namespace {
+
+// An unfinished instruction can leave the guest again a few times before it is complete, for
+// instance a move of many words to MMIO. One that does so more often than this is not waited for.
+constexpr int kMostPendingExits = 16;
+
+bool HasPendingInstruction(ExitKind kind) {
+  return kind == ExitKind::kMmio || kind == ExitKind::kIo || kind == ExitKind::kHypercall ||
+         kind == ExitKind::kDone || kind == ExitKind::kPanic;
+}
+
+}  // namespace
+
+GuestExit VcpuRunner::Run() {
+  vcpu_.run().exit_reason = kNoExitReason;
+  GuestExit guest_exit = Classify(vcpu_.Run(), vcpu_.run());
+  last_exit_ = guest_exit.kind;
+  return guest_exit;
+}
+
+GuestExit VcpuRunner::RunUntilDone() {
+  return RunUntilDone([](const GuestExit& guest_exit) {
+    return guest_exit.kind == ExitKind::kInterrupted ? Then::kRunOn : Then::kStop;
+  });
+}
+
+GuestExit VcpuRunner::RunUntilDone(const std::function<Then(const GuestExit&)>& answer) {
+  for (;;) {
+    GuestExit guest_exit = Run();
+    if (guest_exit.done() || answer(guest_exit) == Then::kStop) return guest_exit;
+  }
+}
+
+void VcpuRunner::AnswerMmio(uint64_t value) {
+  KCT_CHECK(last_exit_ == ExitKind::kMmio);
+  std::memcpy(vcpu_.run().mmio.data, &value, sizeof value);
+}
+
+void VcpuRunner::AnswerIo(uint32_t value) {
+  KCT_CHECK(last_exit_ == ExitKind::kIo);
+  kvm_run& run = vcpu_.run();
+  auto* word = reinterpret_cast<char*>(&run) + run.io.data_offset;
+  for (uint32_t i = 0; i < run.io.count; ++i, word += run.io.size) {
+    std::memcpy(word, &value, run.io.size);
+  }
+}
+
+void VcpuRunner::AnswerHypercall(uint64_t value) {
+  KCT_CHECK(last_exit_ == ExitKind::kHypercall);
+  vcpu_.run().hypercall.ret = value;
+}
+
+void VcpuRunner::DropPendingExit() {
+  vcpu_.run().immediate_exit = 1;
+  for (int i = 0; i < kMostPendingExits && HasPendingInstruction(last_exit_); ++i) Run();
+  vcpu_.run().immediate_exit = 0;
+}
+
+}  // namespace kct
