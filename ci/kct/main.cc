@@ -4,8 +4,10 @@
 
 #include "ci/kct/run_command.h"
 #include "ci/kct/seeds.h"
+#include "ci/kct/session.h"
 #include "ci/kernel/store.h"
 #include "ci/kernel/table.h"
+#include "harness/spec/clauses.h"
 #include "kct_generated/version.h"
 
 namespace kct {
@@ -40,6 +42,11 @@ void AddLabOptions(CLI::App& app, RawOptions& raw) {
       ->check(CLI::Range(1U, 64U))
       ->capture_default_str();
   app.add_option("--memory", lab.memory, "Memory of the VM")->capture_default_str();
+  app.add_option("--target", raw.target, "Where the tests run: a VM, or this machine's own KVM")
+      ->check(CLI::IsMember({"vm", "host"}))
+      ->capture_default_str();
+  app.add_option("--seed", raw.seed, "Seed of all random choices (default: a fresh one)");
+  app.add_option("--lie", lab.lie, "Falsify what the kernel answers (can-fail.md)");
   app.add_option("--programs", lab.programs, "Folder of the test binaries (default: kct's own)");
 }
 
@@ -56,17 +63,12 @@ CLI::App* AddRun(CLI::App& app, RawOptions& raw) {
       ->check(CLI::IsMember({"npt", "shadow"}));
   run->add_option("--repeat", selection.repeat, "Run each test so often")
       ->check(CLI::Range(1U, 1000000U));
-  run->add_option("--seed", raw.seed, "Seed of all random choices (default: a fresh one)");
   run->add_flag("--list", raw.list, "Only list what would run");
   run->add_option("--json", raw.run.json, "Write the report as JSON here too");
   run->add_option("--junit", raw.run.junit, "Write the report as JUnit XML");
   run->add_option("--out", raw.run.lab.out, "Run folder (default: kct-runs/DATE-TIME-KERNEL)");
   run->add_flag("--strict", raw.strict, "Known failures and unexpected passes are findings too");
-  run->add_option("--lie", raw.run.lab.lie, "Falsify what the kernel answers (can-fail.md)");
   run->add_flag("--keep", raw.keep, "Keep the initramfs in the run folder, findings or not");
-  run->add_option("--target", raw.target, "Where the tests run: a VM, or this machine's own KVM")
-      ->check(CLI::IsMember({"vm", "host"}))
-      ->capture_default_str();
   return run;
 }
 
@@ -101,31 +103,84 @@ Exit GetKernel(const std::string& spec) {
   return Exit::kNothingNew;
 }
 
+void PrintClauses(const std::vector<TestCase>& tests) {
+  for (const Clause& clause : AllClauses()) {
+    fmt::print("{:<13}{}\n", clause.id, clause.title);
+    for (const TestCase& test : tests) {
+      const auto& named = test.clauses;
+      if (std::find(named.begin(), named.end(), clause.id) == named.end()) continue;
+      fmt::print("             {} {}\n", test.suite, test.name);
+    }
+    if (!clause.untested.empty()) fmt::print("             untested: {}\n", clause.untested);
+  }
+}
+
+Exit ListClauses(const LabOptions& options) {
+  const std::variant<Lab, Stop> lab = Lab::Open(options);
+  if (const Stop* stop = std::get_if<Stop>(&lab)) return Complain(*stop);
+  PrintClauses(std::get<Lab>(lab).tests());
+  return Exit::kNothingNew;
+}
+
+// The subcommands, and what they were given.
+struct CommandLine {
+  explicit CommandLine(CLI::App& app);
+
+  RawOptions raw;
+  std::string spec;
+  std::filesystem::path session_folder;
+  std::string test;
+  CLI::App* run;
+  CLI::App* list;
+  CLI::App* get;
+  CLI::App* clauses;
+  CLI::App* start;
+  CLI::App* run_one;
+  CLI::App* stop;
+};
+
+CommandLine::CommandLine(CLI::App& app) : run(AddRun(app, raw)) {
+  run->footer(kExitStatusHelp);
+  CLI::App* kernel = app.add_subcommand("kernel", "Debian's kernels");
+  kernel->require_subcommand(1);
+  list = kernel->add_subcommand("list", "What there is");
+  get = kernel->add_subcommand("get", "Fetch one into the cache");
+  get->add_option("SPEC", spec, "debian:7.3 …")->required();
+  clauses = app.add_subcommand("clauses", "All clauses, and the tests of each");
+  clauses->add_option("--programs", raw.run.lab.programs, "Folder of the test binaries");
+  CLI::App* session = app.add_subcommand("session", "Machines that stay up, for CTest");
+  session->require_subcommand(1);
+  session->add_option("--dir", session_folder, "Folder of the session (default: build/session)");
+  start = session->add_subcommand("start", "Start a session in the background");
+  AddLabOptions(*start, raw);
+  run_one = session->add_subcommand("run", "Run one test; exit as it did, or 0 if known to fail");
+  run_one->add_option("TEST", test, "SUITE.NAME")->required();
+  stop = session->add_subcommand("stop", "End the session");
+}
+
 Exit Main(int argc, char** argv) {
   CLI::App app("KVM conformance tests: the userspace ABI of KVM's memory side, clause by clause");
   app.name("kct");
   app.set_version_flag("--version", std::string("kct ") + kVersion);
   app.require_subcommand(1);
   app.footer(kExitStatusHelp);
-  RawOptions raw;
-  CLI::App* run = AddRun(app, raw);
-  run->footer(kExitStatusHelp);
-  CLI::App* kernel = app.add_subcommand("kernel", "Debian's kernels");
-  kernel->require_subcommand(1);
-  CLI::App* list = kernel->add_subcommand("list", "What there is");
-  CLI::App* get = kernel->add_subcommand("get", "Fetch one into the cache");
-  std::string spec;
-  get->add_option("SPEC", spec, "debian:7.3 …")->required();
+  CommandLine line(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return Exit{app.exit(error)};
     return Complain({Exit::kUsage, error.what()});
   }
+  RawOptions& raw = line.raw;
   if (Status status = Check(raw); !status) return Complain({Exit::kUsage, status.error().message});
-  if (run->parsed()) return RunTests(raw.run);
-  if (list->parsed()) return ListKernels();
-  return GetKernel(spec);
+  if (line.run->parsed()) return RunTests(raw.run);
+  if (line.list->parsed()) return ListKernels();
+  if (line.get->parsed()) return GetKernel(line.spec);
+  if (line.clauses->parsed()) return ListClauses(raw.run.lab);
+  const SessionOptions session{line.session_folder, raw.run.lab, raw.run.selection.seed};
+  if (line.start->parsed()) return StartSession(session);
+  if (line.stop->parsed()) return StopSession(session);
+  return Exit{RunInSession(session, line.test)};
 }
 
 }  // namespace

@@ -50,10 +50,8 @@ RunReport RunAll(Lab& lab, const Selection& selection) {
 }
 
 Status WriteReports(const RunReport& report, const RunOptions& options, Lab& lab) {
-  const std::string json = JsonReport(report);
-  KCT_TRY_STATUS(lab.folder().Write("run.json", json));
-  KCT_TRY_STATUS(lab.folder().Write("report.txt", TextReport(report, Colors::kOff)));
-  if (!options.json.empty()) KCT_TRY_STATUS(WriteFile(options.json, json));
+  KCT_TRY_STATUS(lab.folder().WriteReport(report));
+  if (!options.json.empty()) KCT_TRY_STATUS(WriteFile(options.json, JsonReport(report)));
   if (!options.junit.empty()) KCT_TRY_STATUS(WriteFile(options.junit, JunitReport(report)));
   return {};
 }

@@ -64,8 +64,9 @@ std::filesystem::path RunFolder::OfTest(const Assignment& assignment) const {
   return path_ / "tests" / name;
 }
 
-Status RunFolder::Write(std::string_view name, std::string_view content) const {
-  return WriteFile(path_ / name, content);
+Status RunFolder::WriteReport(const RunReport& report) const {
+  KCT_TRY_STATUS(WriteFile(path_ / "run.json", JsonReport(report)));
+  return WriteFile(path_ / "report.txt", TextReport(report, Colors::kOff));
 }
 
 Status RunFolder::WriteTest(const TestResult& result) const {

@@ -5,15 +5,15 @@
 //   initramfs.cpio                    what the VMs boot with, for qemu-command.txt to work again
 //   vm-1-npt/                         a folder per VM: console.log, kernel.log, stderr.txt (of
 //                                     QEMU), qemu-command.txt
-//   tests/NAME[.MODE][.N]/            a folder per run of a test: result.txt, events.jsonl,
-//                                     output.txt, history.txt, kernel.log; empty ones are left out
+//   tests/NAME[.MODE][.N]/            a folder per run of a test: events.jsonl, output.txt,
+//                                     history.txt, kernel.log; empty ones are left out
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 
-#include "ci/kct/test_result.h"
+#include "ci/kct/run_report.h"
 #include "ci/vm/qemu.h"
 #include "harness/base/result.h"
 
@@ -32,7 +32,8 @@ class RunFolder {
   std::filesystem::path NextMachine(Mode mode, Emulation emulation);
   std::filesystem::path OfTest(const Assignment& assignment) const;
 
-  Status Write(std::string_view name, std::string_view content) const;
+  // run.json and report.txt
+  Status WriteReport(const RunReport& report) const;
   Status WriteTest(const TestResult& result) const;
 
  private:

@@ -70,6 +70,8 @@ struct ClauseNews {
 };
 std::vector<ClauseNews> NewsOfClauses(const RunReport& report);
 
+// What one test has to say, for someone who ran just this one.
+std::string TextOfResult(const RunFacts& facts, const TestResult& result);
 std::string TextReport(const RunReport& report, Colors colors);
 std::string JsonReport(const RunReport& report);
 std::string JunitReport(const RunReport& report);

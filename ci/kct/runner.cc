@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ci/kct/runner.h"
 
+#include <fstream>
+
+#include "ci/kct/kernel_complaint.h"
 #include "ci/kct/recorder.h"
+#include "ci/vm/line_splitter.h"
 
 namespace kct {
 namespace {
@@ -11,6 +15,16 @@ constexpr Duration kPid1Slack = 30s;
 
 std::string WhySpent(const TestResult& result) {
   return fmt::format("{} of {}", Name(result.verdict), result.assignment.test.name);
+}
+
+// A dying kernel gets nothing through PID 1 any more, but its console had it.
+std::vector<std::string> LastWords(const std::filesystem::path& folder) {
+  std::vector<std::string> words;
+  std::ifstream console(folder / "console.log");
+  for (std::string line; std::getline(console, line);) {
+    if (IsKernelComplaint(line)) words.push_back(Printable(line));
+  }
+  return words;
 }
 
 // Waits for the first line of a machine. Nothing: it is up.
@@ -144,6 +158,7 @@ std::variant<TestResult, Stop> Runner::RunOn(Machine& machine, const Assignment&
   }
   TestResult result = recorder.Finish();
   result.machine_folder = machine.folder();
+  if (result.verdict == Verdict::kKernelDied) result.complaints = LastWords(machine.folder());
   return result;
 }
 

@@ -47,6 +47,19 @@ class Page {
     }
     if (count > kLinesOfText) Line("{}… {} lines more", indent, count - kLinesOfText);
   }
+  void Wrapped(const std::vector<std::string_view>& words, std::string_view indent) {
+    constexpr std::size_t kWidth = 100;
+    std::string line(indent);
+    for (const std::string_view word : words) {
+      if (line.size() + word.size() > kWidth) {
+        Line("{}", line);
+        line = indent;
+      }
+      line.append(word).push_back(' ');
+    }
+    line.pop_back();
+    Line("{}", line);
+  }
   std::string Take() { return std::move(text_); }
 
  private:
@@ -141,11 +154,9 @@ void AddBlame(Page& page, const TestResult& result) {
   }
 }
 
-void AddFinding(Page& page, const RunReport& report, const TestResult& result, int number) {
+// What there is to know of a result that is not good.
+void AddEvidence(Page& page, const RunFacts& facts, const TestResult& result) {
   const TestCase& test = result.assignment.test;
-  page.Gap();
-  page.Line("{:3}. {} {} ({})", number, page.Padded(result.verdict), test.name,
-            Name(result.assignment.mode));
   AddBlame(page, result);
   if (!result.failures.empty()) {
     const Failure& first = result.failures.front();
@@ -160,7 +171,7 @@ void AddFinding(Page& page, const RunReport& report, const TestResult& result, i
   for (const std::string& complaint : result.complaints) page.Line("     kernel  {}", complaint);
   for (const std::string& note : result.notes) page.Line("     note    {}", note);
   page.Line("     logs    {}", result.machine_folder.string());
-  page.Line("     rerun   {}", RerunLine(report.facts, result.assignment));
+  page.Line("     rerun   {}", RerunLine(facts, result.assignment));
 }
 
 void AddFindings(Page& page, const RunReport& report) {
@@ -168,7 +179,10 @@ void AddFindings(Page& page, const RunReport& report) {
   for (const TestResult& result : report.results) {
     if (result.news != News::kNew) continue;
     if (number == 0) page.Heading("Findings");
-    AddFinding(page, report, result, ++number);
+    page.Gap();
+    page.Line("{:3}. {} {} ({})", ++number, page.Padded(result.verdict),
+              result.assignment.test.name, Name(result.assignment.mode));
+    AddEvidence(page, report.facts, result);
   }
 }
 
@@ -215,7 +229,8 @@ void AddClauses(Page& page, const RunReport& report) {
     if (by_reason.empty()) continue;
     page.Line("  {} {}", by_state[state].size(), words);
     for (const auto& [why, ids] : by_reason) {
-      page.Line("    {}{}{}", why, why.empty() ? "" : ": ", fmt::join(ids, " "));
+      if (!why.empty()) page.Line("    {}:", why);
+      page.Wrapped(ids, "      ");
     }
   }
 }
@@ -259,6 +274,21 @@ std::string_view Meaning(Exit exit) {
 }
 
 }  // namespace
+
+std::string TextOfResult(const RunFacts& facts, const TestResult& result) {
+  Page page(Colors::kOff);
+  page.Line("{} {} ({}) {:.2f} s", Shown(result.verdict, Colors::kOff), result.assignment.test.name,
+            Name(result.assignment.mode), result.seconds);
+  AddRaces(page, result);
+  if (result.verdict == Verdict::kSkip) {
+    page.Line("     {}: {}", result.skip_reason, result.skip_text);
+  }
+  for (const std::string& text : result.inconclusive) page.Indented(text, "     ");
+  if (IsBad(result.verdict)) AddEvidence(page, facts, result);
+  if (result.news == News::kKnown) page.Line("KNOWN {}", result.known_reason);
+  if (result.news == News::kUnexpectedPass) page.Line("UNEXPECTED PASS {}", result.known_reason);
+  return page.Take();
+}
 
 std::string TextReport(const RunReport& report, Colors colors) {
   Page page(colors);

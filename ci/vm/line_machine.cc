@@ -64,17 +64,18 @@ std::optional<Heard> LineMachine::Wait() {
   for (;;) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(last_line_ + patience - Clock::now());
-    if (left <= 0ms) {
-      child_.Kill();
-      return MachineEnded{
-          MachineEnded::Cause::kKernelDied,
-          fmt::format("{} for {:.0f} s", up_ ? "silent" : "didn't come up", Seconds(patience))};
-    }
+    const int timeout = static_cast<int>(std::max(left, 0ms).count());
     pollfd ready[] = {{.fd = interrupt_.fd(), .events = POLLIN, .revents = 0},
                       {.fd = child_.socket(), .events = POLLIN, .revents = 0}};
-    if (poll(ready, std::size(ready), static_cast<int>(left.count())) < 0) continue;
+    const int count = poll(ready, std::size(ready), timeout);
     if (ready[0].revents != 0) return Interrupted{};
-    if (ready[1].revents != 0) return std::nullopt;
+    // First what was said while nobody listened; only then is it silence.
+    if (count > 0) return std::nullopt;
+    if (count < 0 || left > 0ms) continue;
+    child_.Kill();
+    return MachineEnded{
+        MachineEnded::Cause::kKernelDied,
+        fmt::format("{} for {:.0f} s", up_ ? "silent" : "didn't come up", Seconds(patience))};
   }
 }
 
