@@ -3,7 +3,7 @@
 #
 #   kct_guest(NAME SOURCES … LDSCRIPT FILE)
 #
-# links a flat image of its own and makes the static library NAME with the symbols
+# links a flat image of its own and makes the static library guest_NAME with the symbols
 # kct_guest_NAME_begin and kct_guest_NAME_end around its bytes (harness/guest/image.h wraps them).
 # LDSCRIPT goes through the C preprocessor, so that it shares guest/abi.h.
 
@@ -42,17 +42,17 @@ function(kct_guest name)
       ${ldscript_source} -o ${ldscript}
     DEPENDS ${ldscript_source} ${PROJECT_SOURCE_DIR}/guests/include/guest/abi.h
     COMMENT "Linker script of guest ${name}" VERBATIM)
-  add_custom_target(${name}_ldscript DEPENDS ${ldscript})
+  add_custom_target(guest_${name}_ldscript DEPENDS ${ldscript})
 
-  add_executable(${name}_elf ${ARG_SOURCES})
-  add_dependencies(${name}_elf ${name}_ldscript)
-  target_link_libraries(${name}_elf PRIVATE kct_freestanding)
-  target_link_options(${name}_elf PRIVATE -Wl,-T,${ldscript})
-  set_target_properties(${name}_elf PROPERTIES LINK_DEPENDS ${ldscript})
+  add_executable(guest_${name}_elf ${ARG_SOURCES})
+  add_dependencies(guest_${name}_elf guest_${name}_ldscript)
+  target_link_libraries(guest_${name}_elf PRIVATE kct_freestanding)
+  target_link_options(guest_${name}_elf PRIVATE -Wl,-T,${ldscript})
+  set_target_properties(guest_${name}_elf PROPERTIES LINK_DEPENDS ${ldscript})
 
   add_custom_command(OUTPUT ${image}
-    COMMAND ${CMAKE_OBJCOPY} -O binary ${name}_elf ${image}
-    DEPENDS ${name}_elf COMMENT "Image of guest ${name}" VERBATIM)
+    COMMAND ${CMAKE_OBJCOPY} -O binary guest_${name}_elf ${image}
+    DEPENDS guest_${name}_elf COMMENT "Image of guest ${name}" VERBATIM)
 
   file(CONFIGURE OUTPUT ${folder}_bytes.S @ONLY CONTENT [[
         .section .rodata
@@ -64,5 +64,5 @@ kct_guest_@name@_end:
         .section .note.GNU-stack, "", @progbits
 ]])
   set_source_files_properties(${folder}_bytes.S PROPERTIES OBJECT_DEPENDS ${image})
-  add_library(${name} STATIC ${folder}_bytes.S)
+  add_library(guest_${name} STATIC ${folder}_bytes.S)
 endfunction()

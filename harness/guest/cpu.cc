@@ -29,7 +29,7 @@ Status GuestCpu::Load(const Program& program) {
     return MakeError("a program of {} operations; at most {} are possible", ops.size(),
                      guest::kMaxOps);
   }
-  DropPendingExit();
+  KCT_TRY_STATUS(DropPendingExit());
   KCT_TRY(const kvm_sregs found, vcpu().GetSregs());
   KCT_TRY_STATUS(vcpu().SetSregs(LongModeSregs(found, id_)));
   KCT_TRY_STATUS(vcpu().SetRegs(EntryRegs(id_)));

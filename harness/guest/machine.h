@@ -8,7 +8,8 @@
 //   KCT_TRY_STATUS(cpu.Load(Program().Touch(slot.range())));
 //
 // It adds one slot, [1 MiB, 2 MiB); guest physical memory from 16 MiB on is free for tests. The
-// guest addresses [0, 8 GiB) from the start. Vm and GuestMachine must outlive the CPUs, and the Vm must stay where it is.
+// guest addresses [0, 8 GiB) from the start. Vm and GuestMachine must outlive the CPUs, and the Vm
+// must stay where it is.
 #pragma once
 
 #include "harness/guest/cpu.h"

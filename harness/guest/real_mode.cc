@@ -61,7 +61,7 @@ Status RealModeCpu::Load(const RealModeProgram& program) {
     return MakeError("a real mode program of {} operations; at most {} are possible", ops.size(),
                      kMostOps);
   }
-  DropPendingExit();
+  KCT_TRY_STATUS(DropPendingExit());
   KCT_TRY(kvm_sregs sregs, vcpu().GetSregs());
   for (kvm_segment* segment : {&sregs.cs, &sregs.ds, &sregs.es, &sregs.ss}) {
     segment->base = 0;

@@ -8,8 +8,8 @@
 namespace kct {
 namespace {
 
-// An unfinished instruction can leave the guest again a few times before it is complete, for
-// instance a move of many words to MMIO. One that does so more often than this is not waited for.
+// How often one instruction can leave the guest, string instructions aside: a locked access that
+// crosses a page reads and writes twice.
 constexpr int kMostPendingExits = 16;
 
 bool HasPendingInstruction(ExitKind kind) {
@@ -58,10 +58,23 @@ void VcpuRunner::AnswerHypercall(uint64_t value) {
   vcpu_.run().hypercall.ret = value;
 }
 
-void VcpuRunner::DropPendingExit() {
-  vcpu_.run().immediate_exit = 1;
-  for (int i = 0; i < kMostPendingExits && HasPendingInstruction(last_exit_); ++i) Run();
-  vcpu_.run().immediate_exit = 0;
+Status VcpuRunner::EndStringInstruction() const {
+  KCT_TRY(kvm_regs regs, vcpu_.GetRegs());
+  regs.rcx = 0;
+  return vcpu_.SetRegs(regs);
+}
+
+Status VcpuRunner::DropPendingExit() {
+  for (int i = 0; HasPendingInstruction(last_exit_); ++i) {
+    if (i == kMostPendingExits) {
+      return MakeError("vCPU: an instruction of the program before does not end");
+    }
+    vcpu_.run().immediate_exit = 1;
+    Run();
+    vcpu_.run().immediate_exit = 0;
+    KCT_TRY_STATUS(EndStringInstruction());
+  }
+  return {};
 }
 
 }  // namespace kct

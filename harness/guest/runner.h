@@ -34,10 +34,14 @@ class VcpuRunner {
 
  protected:
   // Lets KVM finish an instruction that left the guest, without entering the guest again, so that
-  // the registers can be replaced: KVM would otherwise finish it later, with the new ones.
-  void DropPendingExit();
+  // the registers can be replaced: KVM would otherwise finish it later, with the new ones. The
+  // registers are of no use afterwards.
+  Status DropPendingExit();
 
  private:
+  // Its count says that nothing is left to do.
+  Status EndStringInstruction() const;
+
   Vcpu vcpu_;
   ExitKind last_exit_ = ExitKind::kOther;
 };
