@@ -12,6 +12,8 @@ using namespace kct::guest;
 
 namespace {
 
+// Functions write their result as they go, not at their end: what they saw before an exception
+// stays.
 using Function = void (*)(const Op&, OpResult&);
 extern "C" int GuestGuarded(Function function, const Op& op, OpResult& result);
 

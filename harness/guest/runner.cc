@@ -27,8 +27,10 @@ GuestExit VcpuRunner::Run() {
 }
 
 GuestExit VcpuRunner::RunUntilDone() {
-  return RunUntilDone([](const GuestExit& guest_exit) {
-    return guest_exit.kind == ExitKind::kInterrupted ? Then::kRunOn : Then::kStop;
+  return RunUntilDone([this](const GuestExit& guest_exit) {
+    const bool by_signal =
+        guest_exit.kind == ExitKind::kInterrupted && vcpu_.run().immediate_exit == 0;
+    return by_signal ? Then::kRunOn : Then::kStop;
   });
 }
 

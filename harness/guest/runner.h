@@ -20,7 +20,8 @@ class VcpuRunner {
 
   // One KVM_RUN. After an MMIO, port or hypercall exit it first hands the answer to the guest.
   GuestExit Run();
-  // Runs on while the only trouble is a signal; the first other exit.
+  // Runs on while the only trouble is a signal; the first other exit, or kInterrupted where
+  // kvm_run::immediate_exit is set.
   GuestExit RunUntilDone();
   // Shows each exit to `answer`, which may use the Answer methods, and runs on as long as that
   // says so. The first exit that is done() or that `answer` stops at.
