@@ -22,6 +22,7 @@ std::vector<std::string> LastWords(const std::filesystem::path& folder) {
   std::vector<std::string> words;
   std::ifstream console(folder / "console.log");
   for (std::string line; std::getline(console, line);) {
+    if (line.ends_with('\r')) line.pop_back();
     if (IsKernelComplaint(line)) words.push_back(Printable(line));
   }
   return words;

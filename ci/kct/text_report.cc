@@ -48,17 +48,13 @@ class Page {
     if (count > kLinesOfText) Line("{}… {} lines more", indent, count - kLinesOfText);
   }
   void Wrapped(const std::vector<std::string_view>& words, std::string_view indent) {
-    constexpr std::size_t kWidth = 100;
-    std::string line(indent);
+    constexpr std::size_t kWidth = 90;
+    std::string line;
     for (const std::string_view word : words) {
-      if (line.size() + word.size() > kWidth) {
-        Line("{}", line);
-        line = indent;
-      }
-      line.append(word).push_back(' ');
+      if (line.size() + word.size() > kWidth) Line("{}{}", indent, std::exchange(line, ""));
+      line += fmt::format("{}{}", line.empty() ? "" : " ", word);
     }
-    line.pop_back();
-    Line("{}", line);
+    Line("{}{}", indent, line);
   }
   std::string Take() { return std::move(text_); }
 
