@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KVM remembers which addresses were MMIO; an update of the slots makes it forget.
+#include "harness/testing/fixture.h"
+#include "harness/testing/matchers.h"
+#include "tests/memslot/exits.h"
+#include "tests/memslot/guest_scene.h"
+
+namespace kct {
+namespace {
+
+class MemslotMmio : public VmTest<> {};
+class MemslotMmioWithoutQuirk : public VmTest<Need::kZapAllQuirk> {};
+class MemslotMmioWrap : public VmTest<Need::kTdp, Need::kZapAllQuirk> {};
+
+// Reads kHome again and again, with an OUT to port 1 after each time.
+Program ReadAgainAndAgain() { return Program().Read64(kHome).Out(1, 0).RepeatUntilFlag(); }
+
+// A round of it in which kHome must be MMIO.
+void ExpectMmioRound(GuestCpu& cpu) {
+  ASSERT_THAT(cpu.Run(), IsMmioRead(kHome));
+  cpu.AnswerMmio(0);
+  ASSERT_THAT(cpu.Run(), IsOut(1));
+}
+
+// One in which it must be memory that holds `value`.
+void ExpectMemoryRound(GuestCpu& cpu, uint64_t value) {
+  ASSERT_THAT(cpu.Run(), IsOut(1));
+  ASSERT_EQ(cpu.result(0).value, value);
+}
+
+// Takes the slot away and puts it back a few times; what was MMIO twice is memory at once.
+void ExpectMmioForgotten(GuestScene& scene) {
+  ASSERT_OK(scene.cpu.Load(ReadAgainAndAgain()));
+  for (uint64_t cycle = 1; cycle <= 10; ++cycle) {
+    ASSERT_THAT(scene.slot.Delete(), Succeeds());
+    ASSERT_NO_FATAL_FAILURE(ExpectMmioRound(scene.cpu));
+    ASSERT_NO_FATAL_FAILURE(ExpectMmioRound(scene.cpu));
+    scene.Word() = cycle;
+    ASSERT_THAT(scene.slot.Restore(), Succeeds());
+    ASSERT_NO_FATAL_FAILURE(ExpectMemoryRound(scene.cpu, cycle));
+  }
+}
+
+// MMIO that KVM remembers ends with the call that puts a slot there, and begins again with its
+// delete.
+KCT_TEST(MemslotMmio, EndsWithTheSlotThatCoversIt, "MEMSLOT-34", "MEMSLOT-28") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+
+  ExpectMmioForgotten(scene);
+}
+
+// The same where an update drops nothing but what it must.
+KCT_TEST(MemslotMmioWithoutQuirk, EndsWithTheSlotThatCoversIt, "MEMSLOT-34", "MEMSLOT-28") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make({.zap_all = ZapAllQuirk::kOff}));
+
+  ExpectMmioForgotten(scene);
+}
+
+// A slot that moves onto remembered MMIO ends it as well.
+KCT_TEST(MemslotMmioWithoutQuirk, EndsWithTheSlotThatMovesThere, "MEMSLOT-34", "MEMSLOT-29") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make({.zap_all = ZapAllQuirk::kOff}));
+  ASSERT_THAT(scene.slot.MoveTo(2_GiB_gpa), Succeeds());
+  ASSERT_OK(scene.cpu.Load(ReadAgainAndAgain()));
+  ASSERT_NO_FATAL_FAILURE(ExpectMmioRound(scene.cpu));
+  ASSERT_NO_FATAL_FAILURE(ExpectMmioRound(scene.cpu));
+  scene.Word() = 7;
+
+  ASSERT_THAT(scene.slot.MoveTo(kHome), Succeeds());
+
+  ASSERT_NO_FATAL_FAILURE(ExpectMemoryRound(scene.cpu, 7));
+}
+
+// Does 2^bits updates of which the last one puts scene.slot, deleted before, at kHome. A toggle of
+// dirty logging is one update and drops nothing, so that what KVM remembers has only its age to
+// tell that it is old.
+void UpdateAllAround(GuestScene& scene, Memslot& other, int bits) {
+  for (uint64_t update = 1; update < uint64_t{1} << bits; ++update) {
+    ASSERT_THAT(other.SetFlags(update % 2 == 1 ? KVM_MEM_LOG_DIRTY_PAGES : 0), Succeeds());
+  }
+  ASSERT_THAT(scene.slot.Restore(), Succeeds());
+}
+
+// MMIO remembered exactly one turn of the generation counter ago is not taken for fresh: the slot
+// that has come there since is memory.
+KCT_TEST(MemslotMmioWrap, IsNotMistakenForFreshAfterATurn, "MEMSLOT-35") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make({.zap_all = ZapAllQuirk::kOff}));
+  ASSERT_OK_AND_ASSIGN(Memslot other, scene.vm.AddMemslot({.gpa = 2_GiB_gpa, .size = Pages(1)}));
+  ASSERT_OK(scene.cpu.Load(ReadAgainAndAgain()));
+  ASSERT_THAT(scene.slot.Delete(), Succeeds());
+  ASSERT_NO_FATAL_FAILURE(ExpectMmioRound(scene.cpu));
+  ASSERT_NO_FATAL_FAILURE(ExpectMmioRound(scene.cpu));
+
+  ASSERT_NO_FATAL_FAILURE(UpdateAllAround(scene, other, 17));
+  scene.Word() = 7;
+
+  ASSERT_NO_FATAL_FAILURE(ExpectMemoryRound(scene.cpu, 7));
+  ASSERT_THAT(scene.slot.Delete(), Succeeds());
+  ASSERT_NO_FATAL_FAILURE(ExpectMmioRound(scene.cpu));
+}
+
+}  // namespace
+}  // namespace kct
