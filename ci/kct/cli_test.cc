@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Bad input to the program itself: one clear line, and the right exit status.
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+
+#include "ci/kct/exit_status.h"
+#include "ci/kernel/command.h"
+#include "ci/vm/files.h"
+
+namespace kct {
+namespace {
+
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class Cli : public testing::Test {
+ protected:
+  Cli() {
+    std::string pattern = testing::TempDir() + "/kct-cli-XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+    EXPECT_TRUE(MakeFolder(folder_ / "suites").ok());
+    // Lists one test, and is not what a VM can run.
+    Put("suites/a_test",
+        "#!/bin/sh\necho '[{\"name\":\"A.b\",\"suite\":\"a\",\"kind\":\"abi\",\"file\":\"a.cc\","
+        "\"line\":1,\"clauses\":[\"PREFAULT-01\"],\"paging\":\"any\"}]'\n");
+    chmod((folder_ / "suites/a_test").c_str(), 0755);
+  }
+  ~Cli() override { std::filesystem::remove_all(folder_); }
+
+  std::string Put(const std::string& name, const std::string& content) {
+    EXPECT_TRUE(WriteFile(folder_ / name, content).ok());
+    return folder_ / name;
+  }
+  CommandOutput Kct(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
+    arguments.insert(arguments.begin(), KCT_PROGRAM);
+    return RunCommand({.argv = arguments, .environment = environment, .directory = folder_})
+        .value();
+  }
+  CommandOutput Run(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
+    arguments.insert(arguments.begin(), {"run", "--programs", folder_ / "suites"});
+    return Kct(arguments, environment);
+  }
+  // One line on standard error that has `words`.
+  void ExpectRefusal(const CommandOutput& output, Exit exit, const std::string& words) {
+    EXPECT_EQ(output.status, static_cast<int>(exit)) << output.err;
+    EXPECT_THAT(output.err, AllOf(StartsWith("kct: "), EndsWith("\n"), HasSubstr(words)));
+    EXPECT_EQ(std::count(output.err.begin(), output.err.end(), '\n'), 1) << output.err;
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(Cli, ListsWithoutAKernel) {
+  const CommandOutput output = Run({"--list"});
+  EXPECT_EQ(output.status, 0) << output.err;
+  EXPECT_THAT(output.out, HasSubstr("A.b"));
+}
+
+TEST_F(Cli, RefusesBadOptions) {
+  ExpectRefusal(Run({"--filter", "Z*"}), Exit::kUsage, "no test matches: --filter Z*");
+  ExpectRefusal(Run({"--filter", "A::b"}), Exit::kUsage, "empty pattern");
+  ExpectRefusal(Run({"--clause", "PREFAULT-999"}), Exit::kUsage, "no clause PREFAULT-999");
+  ExpectRefusal(Run({"--suite", "zz"}), Exit::kUsage, "no suite 'zz'");
+  ExpectRefusal(Run({"--seed", "lucky"}), Exit::kUsage, "'lucky' is no number");
+  ExpectRefusal(Run({"--repeat", "0"}), Exit::kUsage, "repeat");
+  ExpectRefusal(Run({"--mode", "ept"}), Exit::kUsage, "ept");
+  ExpectRefusal(Run({"--memory", "lots"}), Exit::kUsage, "'lots' is no size");
+  ExpectRefusal(Run({"--wings", "2"}), Exit::kUsage, "--wings");
+  ExpectRefusal(Run({"--kernel", "debian:soon"}), Exit::kUsage, "soon");
+  ExpectRefusal(Kct({}), Exit::kUsage, "subcommand");
+}
+
+TEST_F(Cli, RefusesAKnownFailuresFileThatItCantUse) {
+  ExpectRefusal(Run({"--known", folder_ / "none.txt"}), Exit::kUsage, "none.txt: ENOENT");
+  const std::string bad = Put("bad.txt", "PREFAULT-01 | 6.12\n");
+  ExpectRefusal(Run({"--known", bad}), Exit::kUsage, "bad.txt:1: expected CLAUSE");
+}
+
+TEST_F(Cli, RefusesWhatIsNoKernel) {
+  const std::string text = Put("text", std::string(4096, 'x'));
+  ExpectRefusal(Run({"--kernel", text, "--modules", folder_}), Exit::kUsage, text);
+  ExpectRefusal(Run({"--kernel", folder_ / "none", "--modules", folder_}), Exit::kUsage, "none");
+}
+
+TEST_F(Cli, SaysWhichPackageHasQemu) {
+  ExpectRefusal(Run({}, {"PATH=/nowhere"}), Exit::kMachine, "apt-get install qemu-system-x86");
+}
+
+TEST_F(Cli, RefusesAFolderWithoutTests) {
+  ExpectRefusal(Kct({"run", "--programs", "/nowhere"}), Exit::kUsage, "no test binaries");
+}
+
+TEST_F(Cli, RefusesATestOfASessionThatIsNotThere) {
+  ExpectRefusal(Kct({"session", "--dir", folder_, "run", "A.b"}), Exit::kUsage, "no session in");
+  EXPECT_EQ(Kct({"session", "--dir", folder_, "stop"}).status, 0);
+}
+
+TEST_F(Cli, ExplainsItsExitStatus) {
+  const CommandOutput help = Kct({"run", "--help"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_THAT(help.out, HasSubstr("130 interrupted"));
+}
+
+}  // namespace
+}  // namespace kct
