@@ -97,7 +97,9 @@ KCT_TEST(PrefaultMeetsUpdate, HoldsTheUpdateOffUntilItReturns, "PREFAULT-42") {
   prefault.Start([&] { return scene.vcpu.PreFault(scene.slot.range()); });
   ASSERT_REACHED(anchor.WaitReached(), "the prefault is parked in the last page");
   remove.Start([&] { return other.Delete(); });
-  ASSERT_REACHED(remove.WaitBlockedIn(kUpdateWaits), "the delete waits for the prefault");
+  const bool waits = remove.WaitBlockedIn(kUpdateWaits);
+  ASSERT_FALSE(remove.Done()) << "the delete returned while the prefault was under way";
+  ASSERT_REACHED(waits, "the delete waits for the prefault");
   ReportAnchoredMeeting("delete of another slot began while a prefault was in its last page");
   const uint64_t released_at = StampTsc();
 
