@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Loops, waiting, several vCPUs, exceptions.
+#include <algorithm>
 #include <array>
-#include <optional>
 #include <thread>
 
 #include "harness/guest/selfcheck/selfcheck.h"
@@ -97,14 +97,17 @@ Status WaitsEndWithTheFlag() {
 
 Status EightCpusAddAtomically() {
   KCT_TRY(const auto scene, Scene::Create());
-  constexpr uint64_t kRounds = 2000;
+  constexpr uint64_t kRounds = 50000;
   std::vector<GuestCpu> others;
   for (int i = 1; i < guest::kMaxCpus; ++i) {
     KCT_TRY(GuestCpu cpu, scene->machine.AddCpu());
     others.push_back(std::move(cpu));
   }
   KCT_TRY_STATUS(Same("a ninth vCPU", scene->machine.AddCpu().ok(), 0));
-  const Program program = Program().AtomicAdd(scene->gpa(), 1).Repeat(kRounds);
+  // All wait for the word in the second page, so that they really add at the same time.
+  const Gpa start = scene->gpa() + Pages(1);
+  const Program program =
+      Program().SpinUntil(start, 1).LoopStart().AtomicAdd(scene->gpa(), 1).Repeat(kRounds);
   KCT_TRY_STATUS(scene->cpu.Load(program));
   for (GuestCpu& cpu : others) KCT_TRY_STATUS(cpu.Load(program));
 
@@ -113,8 +116,15 @@ Status EightCpusAddAtomically() {
   for (GuestCpu& cpu : others) {
     threads.emplace_back([&exits, &cpu] { exits[cpu.id()] = cpu.RunUntilDone(); });
   }
-  exits[0] = scene->cpu.RunUntilDone();
+  threads.emplace_back([&] { exits[0] = scene->cpu.RunUntilDone(); });
+  const auto all_wait = [&] {
+    return scene->cpu.Progress() != 0 &&
+           std::all_of(others.begin(), others.end(), [](auto& cpu) { return cpu.Progress() != 0; });
+  };
+  const bool met = WaitUntil(all_wait, Clock::now() + kPatience);
+  scene->Word(Pages(1)) = 1;
   for (std::thread& thread : threads) thread.join();
+  if (!met) return MakeError("the vCPUs did not all begin");
   for (uint32_t i = 0; i < exits.size(); ++i) {
     KCT_TRY_STATUS(Ended(exits[i], ExitKind::kDone));
     KCT_TRY_STATUS(Same("the vCPU that is done", exits[i].cpu, i));
