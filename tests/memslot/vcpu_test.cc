@@ -3,13 +3,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/guest/machine.h"
 #include "harness/liveness/in_flight.h"
 #include "harness/race/actor.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
 #include "tests/memslot/exits.h"
-#include "tests/memslot/region.h"
+#include "tests/memslot/guest_scene.h"
 
 namespace kct {
 namespace {
@@ -34,51 +33,61 @@ KCT_TEST(MemslotVcpu, WithoutAnySlotIsAnInternalError, "MEMSLOT-39") {
   EXPECT_EQ(guest_exit.internal_error.suberror, uint32_t{KVM_INTERNAL_ERROR_EMULATION});
 }
 
-// Makes the next entry of `cpu` deliver interrupt `vector` through an IDT at `idt`.
-Status InterruptThroughIdtAt(const GuestCpu& cpu, Gpa idt, uint32_t vector) {
-  KCT_TRY(kvm_sregs sregs, cpu.vcpu().GetSregs());
+// The guest in an endless loop, with interrupts on and its IDT where no slot is.
+Result<GuestScene> GuestWithItsIdtAt(Gpa idt) {
+  KCT_TRY(GuestScene scene, GuestScene::Make());
+  KCT_TRY_STATUS(scene.cpu.Load(Program().SpinUntilFlag()));
+  const Vcpu& vcpu = scene.cpu.vcpu();
+  KCT_TRY(kvm_sregs sregs, vcpu.GetSregs());
   sregs.idt = {.base = idt.value, .limit = 0xfff};
-  KCT_TRY_STATUS(cpu.vcpu().SetSregs(sregs));
-  KCT_TRY(kvm_regs regs, cpu.vcpu().GetRegs());
-  regs.rflags |= 1 << 9;  // IF: interrupts on
-  KCT_TRY_STATUS(cpu.vcpu().SetRegs(regs));
-  const kvm_interrupt interrupt{.irq = vector};
-  const auto call = IssueAt(cpu.vcpu().fd(), KVM_INTERRUPT, &interrupt);
-  if (!call.ok()) return MakeError("KVM_INTERRUPT: {}", call.error.Explain());
-  return {};
+  KCT_TRY_STATUS(vcpu.SetSregs(sregs));
+  KCT_TRY(kvm_regs regs, vcpu.GetRegs());
+  regs.rflags |= 1 << 9;  // IF
+  KCT_TRY_STATUS(vcpu.SetRegs(regs));
+  return scene;
 }
 
-// An interrupt whose gate no slot holds can't be delivered, and user space learns which GPA that
-// was: fourth of five words, on the gate.
-KCT_TEST(MemslotVcpu, AnIdtInMmioIsNamedByItsGpa, "MEMSLOT-40") {
-  ASSERT_OK_AND_ASSIGN(Vm vm, Vm::Create());
-  ASSERT_OK_AND_ASSIGN(GuestMachine machine, GuestMachine::Create(vm));
-  ASSERT_OK_AND_ASSIGN(GuestCpu cpu, machine.AddCpu());
-  ASSERT_OK(cpu.Load(Program().SpinUntilFlag()));
-  ASSERT_OK(InterruptThroughIdtAt(cpu, kHome, 0x20));
-
-  const GuestExit guest_exit = cpu.Run();
-
+// An exit that says that event `vector` could not be delivered, and names its gate in the fourth
+// of five words.
+void ExpectDeliveryFailure(const GuestExit& guest_exit, Gpa idt, uint32_t vector) {
   EXPECT_THAT(guest_exit.call, Succeeds());
   ASSERT_EQ(guest_exit.kind, ExitKind::kInternalError) << guest_exit.ToString();
-  EXPECT_EQ(guest_exit.internal_error.suberror, uint32_t{KVM_INTERNAL_ERROR_DELIVERY_EV});
+  EXPECT_EQ(guest_exit.internal_error.suberror, uint32_t{KVM_INTERNAL_ERROR_DELIVERY_EV})
+      << guest_exit.ToString();
   ASSERT_EQ(guest_exit.internal_error.data.size(), 5u);
-  EXPECT_EQ(guest_exit.internal_error.data[3] & ~uint64_t{15}, (kHome + Bytes{0x20 * 16}).value);
+  const Gpa gate = idt + Bytes{vector * 16};
+  EXPECT_EQ(guest_exit.internal_error.data[3] & ~uint64_t{15}, gate.value);
 }
 
-// Deleting the slot that a running guest's code, tables and stack are in ends its run with an
-// exit.
-KCT_TEST(MemslotVcpu, LosingItsCodeIsAnExit, "MEMSLOT-41", "MEMSLOT-27") {
-  ASSERT_OK_AND_ASSIGN(Vm vm, Vm::Create());
-  ASSERT_OK_AND_ASSIGN(GuestMachine machine, GuestMachine::Create(vm));
-  ASSERT_OK_AND_ASSIGN(GuestCpu cpu, machine.AddCpu());
-  ASSERT_OK(cpu.Load(Program().SpinUntilFlag()));
+// A non-maskable interrupt whose gate no slot holds can't be delivered.
+KCT_TEST(MemslotVcpu, AnNmiThroughMmioNamesTheGpa, "MEMSLOT-40") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestWithItsIdtAt(2_GiB_gpa));
+  ASSERT_THAT(IssueNumber(scene.cpu.vcpu().fd(), KVM_NMI, 0), Succeeds());
+
+  const GuestExit guest_exit = scene.cpu.Run();
+
+  ExpectDeliveryFailure(guest_exit, 2_GiB_gpa, 2);
+}
+
+// Nor can an interrupt, which differs from the former in how the hardware reports it.
+KCT_TEST(MemslotVcpu, AnInterruptThroughMmioNamesTheGpa, "MEMSLOT-40") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestWithItsIdtAt(2_GiB_gpa));
+  const kvm_interrupt interrupt{.irq = 0x20};
+  ASSERT_THAT(IssueAt(scene.cpu.vcpu().fd(), KVM_INTERRUPT, &interrupt), Succeeds());
+
+  const GuestExit guest_exit = scene.cpu.Run();
+
+  ExpectDeliveryFailure(guest_exit, 2_GiB_gpa, 0x20);
+}
+
+// Deletes `slot` while the guest of `cpu` loops, which it lives on; KVM_RUN must end with an exit.
+void ExpectExitAfterLosing(GuestCpu& cpu, const Memslot& slot) {
   GuestExit guest_exit;
   Actor run("run");
   run.Start([&] { return (guest_exit = cpu.Run()).call.Record(); });
   ASSERT_REACHED(cpu.WaitUntilProgress(Clock::now() + 5s), "the guest loops");
 
-  EXPECT_THAT(machine.slot().Delete(), Succeeds());
+  EXPECT_THAT(slot.Delete(), Succeeds());
 
   EXPECT_THAT(run.Finish(), Succeeds());
   EXPECT_THAT(guest_exit.kind,
@@ -86,28 +95,43 @@ KCT_TEST(MemslotVcpu, LosingItsCodeIsAnExit, "MEMSLOT-41", "MEMSLOT-27") {
       << guest_exit.ToString();
 }
 
+// Deleting the slot that a running guest's code is in ends its run with an exit.
+KCT_TEST(MemslotVcpu, LosingItsCodeIsAnExit, "MEMSLOT-41", "MEMSLOT-27") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  ASSERT_OK(scene.cpu.Load(Program().Plant(kHome, 7).LoopStart().Execute(kHome).RepeatUntilFlag()));
+
+  ExpectExitAfterLosing(scene.cpu, scene.slot);
+}
+
+// So does deleting the one that its page tables, its IDT and its stack are in as well.
+KCT_TEST(MemslotVcpu, LosingItsPageTablesIsAnExit, "MEMSLOT-41", "MEMSLOT-27") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  ASSERT_OK(scene.cpu.Load(Program().SpinUntilFlag()));
+
+  ExpectExitAfterLosing(scene.cpu, scene.machine.slot());
+}
+
 // Creating, re-flagging, moving and deleting a slot takes no exit of a vCPU that runs: it loops on
 // in the guest.
 KCT_TEST(MemslotVcpu, NeedNotExitForAnUpdate, "MEMSLOT-37") {
-  ASSERT_OK_AND_ASSIGN(Vm vm, Vm::Create());
-  ASSERT_OK_AND_ASSIGN(GuestMachine machine, GuestMachine::Create(vm));
-  ASSERT_OK_AND_ASSIGN(GuestCpu cpu, machine.AddCpu());
-  ASSERT_OK(cpu.Load(Program().SpinUntilFlag()));
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  const GuestCpu& looping = scene.cpu;
+  ASSERT_OK(scene.cpu.Load(Program().SpinUntilFlag()));
   Actor run("run");
   run.Start([&] {
     ScopedBudget budget(kLongRun);
-    return cpu.Run().call.Record();
+    return scene.cpu.Run().call.Record();
   });
-  ASSERT_REACHED(cpu.WaitUntilProgress(Clock::now() + 5s), "the guest loops");
+  ASSERT_REACHED(looping.WaitUntilProgress(Clock::now() + 5s), "the guest loops");
 
-  ASSERT_OK_AND_ASSIGN(Memslot slot, vm.AddMemslot({.gpa = kHome, .size = Pages(4)}));
-  EXPECT_THAT(slot.SetFlags(KVM_MEM_LOG_DIRTY_PAGES), Succeeds());
-  EXPECT_THAT(slot.MoveTo(2_GiB_gpa), Succeeds());
-  EXPECT_THAT(slot.Delete(), Succeeds());
+  EXPECT_THAT(scene.slot.SetFlags(KVM_MEM_LOG_DIRTY_PAGES), Succeeds());
+  EXPECT_THAT(scene.slot.MoveTo(2_GiB_gpa), Succeeds());
+  EXPECT_THAT(scene.slot.Delete(), Succeeds());
+  EXPECT_THAT(scene.slot.Restore(), Succeeds());
 
-  EXPECT_TRUE(cpu.WaitUntilProgress(Clock::now() + 5s)) << "the guest loops no more";
-  EXPECT_FALSE(run.Done()) << run.Finish().ToString();
-  cpu.RaiseFlag();
+  EXPECT_TRUE(looping.WaitUntilProgress(Clock::now() + 5s)) << "the guest loops no more";
+  EXPECT_FALSE(run.Done()) << "KVM_RUN came back";
+  scene.cpu.RaiseFlag();
   EXPECT_THAT(run.Finish(), Succeeds());
 }
 

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Slots that come, go, move and change under running vCPUs: KVM_RUN never shows the race.
+#include <set>
+
+#include "harness/race/actor.h"
+#include "harness/race/page_anchor.h"
+#include "harness/race/race.h"
+#include "harness/testing/fixture.h"
+#include "harness/testing/matchers.h"
+#include "tests/memslot/exits.h"
+#include "tests/memslot/guest_scene.h"
+
+namespace kct {
+namespace {
+
+using testing::AnyOf;
+using testing::IsSubsetOf;
+
+class MemslotRacingRun : public RaceTest<> {};
+class MemslotRacingRunWithoutQuirk : public RaceTest<Need::kZapAllQuirk> {};
+class MemslotTogglingUnderPrefault : public RaceTest<Need::kTdp, Need::kPrefault> {};
+class MemslotAnchoredRun : public RaceTest<Need::kRoot> {};
+
+constexpr uint64_t kMemory = 7;       // in each word of a slot that the guest reads
+constexpr uint64_t kAnswered = 8;     // what it gets where there is no slot
+constexpr uint64_t kRoundsARun = 20;  // looks at the slot before KVM_RUN comes back by itself
+
+// A vCPU that looks at every page of a range, kRoundsARun times a KVM_RUN, and finds memory or
+// what MMIO was answered.
+class Looker {
+ public:
+  static Result<Looker> Make(GuestCpu& cpu, GpaRange range) {
+    Program program;
+    program.LoopStart().LoopStart().Touch(range).ExpectOneOf(kMemory, kAnswered);
+    program.Repeat(kRoundsARun).Out(1, 0).RepeatUntilFlag();
+    KCT_TRY_STATUS(cpu.Load(program));
+    return Looker(cpu);
+  }
+
+  // One KVM_RUN, with the answer to the MMIO that ended the one before.
+  CallRecord Run() {
+    const GuestExit guest_exit = cpu_.Run();
+    if (guest_exit.kind == ExitKind::kMmio) cpu_.AnswerMmio(kAnswered);
+    kinds_.insert(guest_exit.kind);
+    return guest_exit.call;
+  }
+
+  // Only after the race.
+  const std::set<ExitKind>& kinds() const { return kinds_; }
+  guest::OpResult seen() const { return cpu_.result(0); }
+
+ private:
+  explicit Looker(GuestCpu& cpu) : cpu_(cpu) {}
+  GuestCpu& cpu_;
+  std::set<ExitKind> kinds_;
+};
+
+void FillWithMemoryMark(const GuestScene& scene) {
+  for (uint64_t page = 0; page < scene.slot.size() / kPage; ++page) scene.Word(page) = kMemory;
+}
+
+// No errno, no other exits than those of its program and MMIO, no value that was never there.
+void ExpectUndisturbed(const Looker& looker) {
+  EXPECT_THAT(looker.kinds(), IsSubsetOf({ExitKind::kIo, ExitKind::kMmio}));
+  EXPECT_EQ(looker.seen().unexpected, 0u)
+      << "first: " << looker.seen().unexpected_value << " at " << looker.seen().unexpected_gpa;
+}
+
+// The slot that a vCPU looks at is deleted and created again.
+void RaceWithDelete(GuestScene& scene) {
+  FillWithMemoryMark(scene);
+  ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, scene.slot.range()));
+
+  Race race(Seed(), {.meetings = 100});
+  race.Actor("run", [&] { return looker.Run(); });
+  race.Actor("delete", [&] { return scene.slot.Delete(); });
+  race.AfterRound([&] { return scene.slot.Restore(); });
+  ASSERT_OK_AND_ASSIGN(History history, race.Run());
+  ASSERT_MET("run against delete", history);
+
+  EXPECT_THAT(history, EveryCall("run", Succeeds()));
+  EXPECT_THAT(history, EveryCall("delete", Succeeds()));
+  ExpectUndisturbed(looker);
+}
+
+// Deleting the slot that a vCPU uses never fails its KVM_RUN.
+KCT_TEST(MemslotRacingRun, DeleteNeverFailsIt, "MEMSLOT-27", "MEMSLOT-45") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  RaceWithDelete(scene);
+}
+
+// The same where the delete drops the entries of that slot only.
+KCT_TEST(MemslotRacingRunWithoutQuirk, DeleteNeverFailsIt, "MEMSLOT-27", "MEMSLOT-45") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene,
+                       GuestScene::Make({.pages = 4, .zap_all = ZapAllQuirk::kOff}));
+  RaceWithDelete(scene);
+}
+
+// Two vCPUs use it.
+KCT_TEST(MemslotRacingRun, DeleteNeverFailsTwo, "MEMSLOT-27", "MEMSLOT-45") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  ASSERT_OK_AND_ASSIGN(GuestCpu second, scene.machine.AddCpu());
+  FillWithMemoryMark(scene);
+  ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, scene.slot.range()));
+  ASSERT_OK_AND_ASSIGN(Looker other, Looker::Make(second, scene.slot.range()));
+
+  Race race(Seed(), {.meetings = 100});
+  race.Actor("run", [&] { return looker.Run(); });
+  race.Actor("delete", [&] { return scene.slot.Delete(); });
+  race.Actor("other run", [&] { return other.Run(); });
+  race.AfterRound([&] { return scene.slot.Restore(); });
+  ASSERT_OK_AND_ASSIGN(History history, race.Run());
+  ASSERT_MET("two runs against delete", history);
+
+  EXPECT_THAT(history, EveryCall("run", Succeeds()));
+  EXPECT_THAT(history, EveryCall("other run", Succeeds()));
+  ExpectUndisturbed(looker);
+  ExpectUndisturbed(other);
+}
+
+// Moving the slot that a vCPU uses never fails its KVM_RUN, although the page that it looks at is
+// covered before and after.
+KCT_TEST(MemslotRacingRun, MoveNeverFailsIt, "MEMSLOT-27", "MEMSLOT-45") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  FillWithMemoryMark(scene);
+  ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, {kHome + kPage, Pages(3)}));
+  const auto elsewhere = [&] { return scene.slot.gpa() == kHome ? kHome + kPage : kHome; };
+
+  Race race(Seed(), {.meetings = 100});
+  race.Actor("run", [&] { return looker.Run(); });
+  race.Actor("move", [&] { return scene.slot.MoveTo(elsewhere()); });
+  ASSERT_OK_AND_ASSIGN(History history, race.Run());
+  ASSERT_MET("run against move", history);
+
+  EXPECT_THAT(history, EveryCall("run", Succeeds()));
+  EXPECT_THAT(history, EveryCall("move", Succeeds()));
+  ExpectUndisturbed(looker);
+}
+
+// Once the delete has returned, the guest's next look is MMIO: each run that began after it ends
+// with that.
+KCT_TEST(MemslotRacingRun, RunsAfterADeleteAreMmio, "MEMSLOT-28") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  FillWithMemoryMark(scene);
+  ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, scene.slot.range()));
+  Race race(Seed(), {.meetings = 50});
+  race.Actor("run", [&] { return looker.Run(); });
+  race.Actor("delete", [&] { return scene.slot.Delete(); });
+  uint32_t wrong = 0;
+  race.AfterRound([&] {
+    const GuestExit guest_exit = scene.cpu.Run();
+    if (guest_exit.kind != ExitKind::kMmio) ++wrong;
+    if (guest_exit.kind == ExitKind::kMmio) scene.cpu.AnswerMmio(kAnswered);
+    return scene.slot.Restore();
+  });
+  ASSERT_OK_AND_ASSIGN(History history, race.Run());
+  ASSERT_MET("run against delete", history);
+
+  EXPECT_EQ(wrong, 0u) << "runs without the slot that did not end with MMIO";
+  ExpectUndisturbed(looker);
+}
+
+// Dirty logging goes on and off under a vCPU that reads and writes: the slot is never missing.
+KCT_TEST(MemslotRacingRun, TogglingIsNeverSeen, "MEMSLOT-31") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  FillWithMemoryMark(scene);
+  Program program;
+  program.LoopStart().LoopStart().Touch(scene.slot.range()).Expect(kMemory);
+  program.WriteTouch(scene.slot.range(), kMemory).Repeat(kRoundsARun).Out(1, 0).RepeatUntilFlag();
+  ASSERT_OK(scene.cpu.Load(program));
+  std::set<ExitKind> kinds;
+
+  Race race(Seed(), {.meetings = 200});
+  race.Actor("run", [&] {
+    const GuestExit guest_exit = scene.cpu.Run();
+    kinds.insert(guest_exit.kind);
+    return guest_exit.call.Record();
+  });
+  race.Actor("toggle", [&] {
+    return scene.slot.SetFlags(scene.slot.region().flags ^ KVM_MEM_LOG_DIRTY_PAGES);
+  });
+  ASSERT_OK_AND_ASSIGN(History history, race.Run());
+  ASSERT_MET("run against toggle", history);
+
+  EXPECT_THAT(history, EveryCall("run", Succeeds()));
+  EXPECT_THAT(history, EveryCall("toggle", Succeeds()));
+  EXPECT_THAT(kinds, testing::ElementsAre(ExitKind::kIo));
+  EXPECT_EQ(scene.cpu.result(0).unexpected, 0u);
+}
+
+// Nor is it for a prefault.
+KCT_TEST(MemslotTogglingUnderPrefault, IsNeverSeen, "MEMSLOT-31") {
+  ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make({.pages = 64}));
+
+  Race race(Seed(), {.meetings = 200});
+  race.Actor("prefault", [&] { return scene.vcpu.PreFault(scene.slot.range()); });
+  race.Actor("toggle", [&] {
+    return scene.slot.SetFlags(scene.slot.region().flags ^ KVM_MEM_LOG_DIRTY_PAGES);
+  });
+  ASSERT_OK_AND_ASSIGN(History history, race.Run());
+  ASSERT_MET("prefault against toggle", history);
+
+  EXPECT_THAT(history, EveryCall("prefault", Completes()));
+  EXPECT_THAT(history, EveryCall("toggle", Succeeds()));
+}
+
+// A vCPU that waits for a host page of a slot when that slot goes: the delete waits for it, and
+// the guest's access turns into MMIO.
+KCT_TEST(MemslotAnchoredRun, SurvivesTheDeleteOfItsSlot, "MEMSLOT-45", "MEMSLOT-27") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  GuestExit guest_exit;
+  Actor run("run"), remove("delete");  // outlive the anchor, which lets them go
+  ASSERT_OK_AND_ASSIGN(PageAnchor anchor, PageAnchor::At(scene.slot.hva()));
+  ASSERT_OK(scene.cpu.Load(Program().Read64(kHome)));
+  run.Start([&] { return (guest_exit = scene.cpu.Run()).call.Record(); });
+  ASSERT_REACHED(anchor.WaitReached(), "the vCPU waits for the page");
+
+  remove.Start([&] { return scene.slot.Delete(); });
+  ASSERT_REACHED(remove.WaitBlockedIn("synchronize_srcu"), "the delete waits for the vCPU");
+  ReportAnchoredMeeting("delete waits while the vCPU is parked in a page of the slot");
+  ASSERT_OK(anchor.Release());
+
+  EXPECT_THAT(remove.Finish(), Succeeds());
+  EXPECT_THAT(run.Finish(), Succeeds());
+  EXPECT_THAT(guest_exit, AnyOf(IsDone(), IsMmioRead(kHome)));
+}
+
+// While a move is held up half way, a string instruction that KVM emulates may miss the slot that
+// covers its source before and after. Completed by user space it goes on.
+KCT_TEST(MemslotAnchoredRun, EmulatedAccessGoesOn, "MEMSLOT-30", "MEMSLOT-45") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  ASSERT_OK_AND_ASSIGN(GuestCpu second, scene.machine.AddCpu());
+  ASSERT_OK_AND_ASSIGN(Memslot parking, scene.vm.AddMemslot({.gpa = 2_GiB_gpa, .size = Pages(1)}));
+  Actor parked("parked run"), move("move");  // outlive the anchor, which lets them go
+  ASSERT_OK_AND_ASSIGN(PageAnchor anchor, PageAnchor::At(parking.hva()));
+  ASSERT_OK(scene.cpu.Load(Program().Read64(2_GiB_gpa)));
+  ASSERT_OK(second.Load(Program().OutString(1, kHome + kPage, {1})));
+  parked.Start([&] { return scene.cpu.Run().call.Record(); });
+  ASSERT_REACHED(anchor.WaitReached(), "the first vCPU waits for its page");
+  move.Start([&] { return scene.slot.MoveTo(kHome + kPage); });
+  ASSERT_REACHED(move.WaitBlockedIn("synchronize_srcu"), "the move waits for the first vCPU");
+
+  GuestExit guest_exit = second.Run();
+  EXPECT_THAT(guest_exit, AnyOf(IsOut(1), IsMmioRead(kHome + kPage)));
+  if (guest_exit.kind == ExitKind::kMmio) {
+    ReportAnchoredMeeting("an emulated read met the move half way");
+    second.AnswerMmio(0x55);
+    EXPECT_THAT(guest_exit = second.Run(), IsOut(1));
+  }
+
+  ASSERT_OK(anchor.Release());
+  EXPECT_THAT(move.Finish(), Succeeds());
+  EXPECT_THAT(parked.Finish(), Succeeds());
+  EXPECT_THAT(second.Run(), IsDone());
+}
+
+}  // namespace
+}  // namespace kct
