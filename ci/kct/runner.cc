@@ -137,7 +137,8 @@ std::variant<TestResult, Stop> Runner::RunOn(Machine& machine, const Assignment&
   Recorder recorder(assignment);
   machine.Send(CommandFor(assignment));
   const uint64_t id = next_id_++;
-  const Instant give_up = Clock::now() + options_.test_limit + kPid1Slack;
+  const Instant start = Clock::now();
+  const Instant give_up = start + options_.test_limit + kPid1Slack;
   for (;;) {
     const Heard heard = machine.Listen();
     if (std::holds_alternative<Interrupted>(heard)) return Stop{Exit::kInterrupted, "interrupted"};
@@ -159,6 +160,8 @@ std::variant<TestResult, Stop> Runner::RunOn(Machine& machine, const Assignment&
   }
   TestResult result = recorder.Finish();
   result.machine_folder = machine.folder();
+  // Nobody else told how long it ran.
+  if (result.seconds == 0) result.seconds = Seconds(Clock::now() - start);
   if (result.verdict == Verdict::kKernelDied) result.complaints = LastWords(machine.folder());
   return result;
 }
