@@ -27,12 +27,14 @@ target_compile_options(kct_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
   $<$<BOOL:${KCT_WERROR}>:-Werror>)
 target_include_directories(kct_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/guests/include)
-# fmt as headers: Debian ships no static libfmt, and test binaries are static.
-target_link_libraries(kct_flags INTERFACE fmt::fmt-header-only Threads::Threads)
+target_link_libraries(kct_flags INTERFACE Threads::Threads)
+
+add_library(kct_fmt STATIC ${PROJECT_SOURCE_DIR}/harness/base/fmt.cc)
+target_compile_features(kct_fmt PUBLIC cxx_std_20)
 
 function(kct_configure_target name)
   cmake_parse_arguments(ARG "EXCEPTIONS;STATIC" "" "SOURCES;LINKS" ${ARGN})
-  target_link_libraries(${name} PUBLIC kct::flags ${ARG_LINKS})
+  target_link_libraries(${name} PUBLIC kct::flags ${ARG_LINKS} kct_fmt)
   if(NOT ARG_EXCEPTIONS)
     # Bad news travels as values (Result, Call); JSON reports its errors by return value too.
     target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
@@ -57,10 +59,22 @@ function(kct_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()
 
+# GoogleTest's headers, compiled once for all tests: they are most of the time a small test takes.
+file(WRITE ${PROJECT_BINARY_DIR}/gtest_headers.cc "")
+kct_library(kct_gtest_headers EXCEPTIONS SOURCES ${PROJECT_BINARY_DIR}/gtest_headers.cc
+  LINKS GTest::gmock)
+target_precompile_headers(kct_gtest_headers PRIVATE <gmock/gmock.h> <fmt/format.h>)
+
+function(kct_use_gtest_headers name)
+  target_link_libraries(${name} PRIVATE GTest::gmock)
+  target_precompile_headers(${name} REUSE_FROM kct_gtest_headers)
+endfunction()
+
 function(kct_unit_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   kct_configure_target(${name} EXCEPTIONS LINKS ${ARG_LINKS} GTest::gmock_main)
+  kct_use_gtest_headers(${name})
   add_test(NAME unit/${name} COMMAND ${name})
   set_tests_properties(unit/${name} PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()

@@ -10,7 +10,10 @@ function(kct_test_suite suite)
   kct_program(${name} EXCEPTIONS STATIC
     SOURCES ${PROJECT_SOURCE_DIR}/harness/testing/main.cc ${ARG_SOURCES}
     LINKS kct_testing kct_guest ${ARG_LINKS})
-  target_compile_definitions(${name} PRIVATE KCT_SUITE="${suite}")
+  kct_use_gtest_headers(${name})
+  # Not with the precompiled headers: they would have to know the definition.
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/harness/testing/main.cc PROPERTIES
+    SKIP_PRECOMPILE_HEADERS ON COMPILE_DEFINITIONS KCT_SUITE="${suite}")
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/suites)
 

@@ -6,6 +6,7 @@
 #include "harness/abi/backend.h"
 #include "harness/abi/host_memory.h"
 #include "harness/abi/ioctls.h"
+#include "harness/base/mapping.h"
 
 namespace kct {
 namespace {
