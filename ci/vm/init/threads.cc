@@ -16,7 +16,7 @@ std::string FirstLine(const std::filesystem::path& path) {
   return line;
 }
 
-// The letter and word of "State:	D (disk sleep)".
+// The letter and word of "State: D (disk sleep)".
 std::string StateOf(const std::filesystem::path& task) {
   std::ifstream file(task / "status");
   for (std::string line; std::getline(file, line);) {
