@@ -17,6 +17,9 @@ function(kct_test_suite suite)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/suites)
 
+  # What each test must not survive, for `kct prove`.
+  configure_file(can_fail.txt ${PROJECT_BINARY_DIR}/bin/suites/${suite}.can_fail.txt COPYONLY)
+
   # The list of tests is the program's own; CTest includes it when it starts. Before the first
   # build there is none, and an entry that fails says so.
   set(list ${CMAKE_CURRENT_BINARY_DIR}/${name}.cmake)
