@@ -80,6 +80,12 @@ TEST_F(Cli, RefusesAKnownFailuresFileThatItCantUse) {
   ExpectRefusal(Run({"--known", bad}), Exit::kUsage, "bad.txt:1: expected CLAUSE");
 }
 
+TEST_F(Cli, RefusesARunFolderThatIsNone) {
+  ExpectRefusal(Run({"--out", Put("file", "")}), Exit::kUsage, "file is a file, not a folder");
+  Put("run.json", "{}");
+  ExpectRefusal(Run({"--out", folder_}), Exit::kUsage, "holds another run");
+}
+
 TEST_F(Cli, RefusesWhatIsNoKernel) {
   const std::string text = Put("text", std::string(4096, 'x'));
   ExpectRefusal(Run({"--kernel", text, "--modules", folder_}), Exit::kUsage, text);

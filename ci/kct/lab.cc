@@ -60,6 +60,9 @@ std::variant<Lab, Stop> Lab::Open(const LabOptions& options) {
   if (Status memory = CheckMemory(options.memory); !memory) {
     return Stop{Exit::kUsage, memory.error().message};
   }
+  if (Status out = RunFolder::CheckName(options.out); !out) {
+    return Stop{Exit::kUsage, out.error().message};
+  }
   Result<KnownFailures> known = LoadKnown(lab.options_.known);
   if (!known) return Stop{Exit::kUsage, known.error().message};
   lab.known_ = std::move(known).value();
@@ -120,12 +123,9 @@ std::optional<Stop> Lab::EquipVm() {
 }
 
 std::optional<Stop> Lab::MakeRunFolder() {
-  std::error_code error;
-  const bool is_file = std::filesystem::exists(options_.out, error) &&
-                       !std::filesystem::is_directory(options_.out, error);
   Result<RunFolder> folder = options_.out.empty() ? RunFolder::Dated(facts_.kernel_release)
                                                   : RunFolder::Named(options_.out);
-  if (!folder) return Stop{is_file ? Exit::kUsage : Exit::kMachine, folder.error().message};
+  if (!folder) return Stop{Exit::kMachine, folder.error().message};
   folder_ = std::move(folder).value();
   facts_.folder = folder_->path().string();
   return std::nullopt;

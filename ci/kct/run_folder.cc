@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ci/kct/run_folder.h"
 
-#include <fmt/chrono.h>
-
 #include <algorithm>
 #include <ctime>
 
@@ -19,9 +17,17 @@ std::string FileName(std::string text) {
   return text;
 }
 
+// "20261231-235959", in local time.
+std::string Now() {
+  const std::time_t now = std::time(nullptr);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", std::localtime(&now));
+  return text;
+}
+
 }  // namespace
 
-Result<RunFolder> RunFolder::Named(const std::filesystem::path& path) {
+Status RunFolder::CheckName(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::exists(path, error) && !std::filesystem::is_directory(path, error)) {
     return MakeError("--out: {} is a file, not a folder", path.string());
@@ -29,6 +35,10 @@ Result<RunFolder> RunFolder::Named(const std::filesystem::path& path) {
   if (std::filesystem::exists(path / "run.json", error)) {
     return MakeError("--out: {} holds another run (run.json)", path.string());
   }
+  return {};
+}
+
+Result<RunFolder> RunFolder::Named(const std::filesystem::path& path) {
   KCT_TRY_STATUS(MakeFolder(path));
   KCT_TRY_STATUS(CheckFreeSpace(path, kNeeded));
   return RunFolder(std::filesystem::absolute(path));
@@ -36,8 +46,7 @@ Result<RunFolder> RunFolder::Named(const std::filesystem::path& path) {
 
 Result<RunFolder> RunFolder::Dated(std::string_view kernel_release) {
   const std::filesystem::path parent = std::filesystem::current_path() / "kct-runs";
-  const std::string name = fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::localtime(std::time(nullptr)),
-                                       FileName(std::string(kernel_release)));
+  const std::string name = fmt::format("{}-{}", Now(), FileName(std::string(kernel_release)));
   std::filesystem::path path = parent / name;
   std::error_code error;
   // Two runs that start in the same second.

@@ -21,7 +21,9 @@ namespace kct {
 
 class RunFolder {
  public:
-  // The folder named by the user, which is made; it may exist, but not hold another run.
+  // That a folder named by the user can be one: it may exist, but not hold another run.
+  static Status CheckName(const std::filesystem::path& path);
+  // The folder named by the user, which is made.
   static Result<RunFolder> Named(const std::filesystem::path& path);
   // kct-runs/DATE-TIME-KERNEL in the current folder, with the link kct-runs/latest to it.
   static Result<RunFolder> Dated(std::string_view kernel_release);
