@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <set>
 
@@ -158,6 +159,15 @@ const std::array kLies{
       if (IsRegion(request) && Region(argument).memory_size == 0) {
         pause();
         return Failure(EINTR);
+      }
+    }),
+    KCT_LIE("region-does-not-wait", "a slot change that meets another one returns 0, undone", {
+      if (IsRegion(request)) {
+        static std::atomic<int> inside{0};
+        const bool alone = inside.fetch_add(1) == 0;
+        const RawAnswer answer = alone ? kernel.Ioctl(fd, request, argument) : kSuccess;
+        inside.fetch_sub(1);
+        return answer;
       }
     }),
     KCT_LIE("run-says-again", "KVM_RUN runs and returns EAGAIN", {

@@ -117,7 +117,10 @@ KCT_TEST(MemslotLimitsShadow, OutOfMemoryLeavesTheLayout, "MEMSLOT-24") {
   ASSERT_OK_AND_ASSIGN(Memslot slot, vm.AddMemslot({.gpa = kHome, .size = Pages(4)}));
 
   const MemoryRegionCall call = vm.SetUserMemoryRegion(OfSize(kMostPages));
-  ASSERT_REACHED(!call.ok(), "a host without 16 GiB for the tables of a slot");
+  if (call.ok()) {
+    ReportInconclusive("this host has 16 GiB to spare for the tables of a slot");
+    return;
+  }
   EXPECT_THAT(call, FailsWith(ENOMEM));
 
   EXPECT_THAT(TryPageAt(vm, 4_GiB_gpa), Succeeds());
