@@ -112,8 +112,9 @@ std::optional<Stop> Lab::EquipVm() {
   facts_.memory = options_.memory;
   facts_.rerun = "./kct run " + AsArguments(options_.kernel, *kernel_);
   if (options_.emulation == Emulation::kSingle) facts_.rerun += " --emulation single";
-  if (!options_.lie.empty()) facts_.rerun += " --lie " + options_.lie;
-  Result<std::string> payload = MakePayload(*kernel_, ProgramFolder() / "kct_init", programs_);
+  std::vector<std::filesystem::path> programs = programs_;
+  programs.insert(programs.end(), options_.more_programs.begin(), options_.more_programs.end());
+  Result<std::string> payload = MakePayload(*kernel_, ProgramFolder() / "kct_init", programs);
   if (!payload) return Stop{Exit::kUsage, payload.error().message};
   if (std::optional<Stop> stop = MakeRunFolder()) return stop;
   if (Status written = WriteFile(folder_->initramfs(), *payload); !written) {
@@ -156,7 +157,6 @@ RunnerOptions Lab::MakeRunnerOptions() const {
   options.emulation = options_.emulation;
   options.can_confirm = options_.target == Target::kVm;
   if (options_.target == Target::kHost) options.test_folder = ".";
-  if (!options_.lie.empty()) options.arguments.push_back("--lie=" + options_.lie);
   return options;
 }
 

@@ -26,7 +26,7 @@ struct LabOptions {
   Emulation emulation = Emulation::kMulti;
   unsigned cpus = 2;
   std::string memory = "2G";
-  std::string lie;                 // of the test binaries; empty: none
+  std::vector<std::filesystem::path> more_programs;  // into /bin of the VM, besides the tests
   std::filesystem::path known;     // empty: known-failures.txt beside this program
   std::filesystem::path programs;  // empty: the folder suites beside this program
   std::filesystem::path out;       // empty: a dated folder
@@ -42,6 +42,8 @@ class Lab {
 
   const std::vector<TestCase>& tests() const { return tests_; }
   const LabOptions& options() const { return options_; }
+  // Where the test binaries are, and the lists of what they must not survive.
+  const std::filesystem::path& program_folder() const { return options_.programs; }
 
   // Gets the kernel, makes the folder and the initramfs.
   std::optional<Stop> Equip();

@@ -2,6 +2,8 @@
 // The command line of kct.
 #include <CLI/CLI.hpp>
 
+#include "ci/kct/exec_command.h"
+#include "ci/kct/prove_command.h"
 #include "ci/kct/run_command.h"
 #include "ci/kct/seeds.h"
 #include "ci/kct/session.h"
@@ -46,7 +48,6 @@ void AddLabOptions(CLI::App& app, RawOptions& raw) {
       ->check(CLI::IsMember({"vm", "host"}))
       ->capture_default_str();
   app.add_option("--seed", raw.seed, "Seed of all random choices (default: a fresh one)");
-  app.add_option("--lie", lab.lie, "Falsify what the kernel answers (can-fail.md)");
   app.add_option("--programs", lab.programs, "Folder of the test binaries (default: kct's own)");
 }
 
@@ -58,6 +59,7 @@ CLI::App* AddRun(CLI::App& app, RawOptions& raw) {
       ->allow_extra_args(false);
   run->add_option("--filter", selection.filter, "Tests, in GoogleTest's syntax: A*:B.c-*Race*");
   run->add_option("--clause", selection.clause, "Only tests that name this clause");
+  run->add_option("--lie", selection.lie, "Falsify what the kernel answers (can-fail.md)");
   run->add_option("--mode", raw.modes, "Paging of the KVM under test; repeatable")
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"npt", "shadow"}));
@@ -130,7 +132,10 @@ struct CommandLine {
   std::string spec;
   std::filesystem::path session_folder;
   std::string test;
+  ExecOptions exec_options;
   CLI::App* run;
+  CLI::App* prove;
+  CLI::App* exec;
   CLI::App* list;
   CLI::App* get;
   CLI::App* clauses;
@@ -139,7 +144,30 @@ struct CommandLine {
   CLI::App* stop;
 };
 
-CommandLine::CommandLine(CLI::App& app) : run(AddRun(app, raw)) {
+CLI::App* AddProve(CLI::App& app, RawOptions& raw) {
+  CLI::App* prove =
+      app.add_subcommand("prove", "Show that every test fails under its lie (can-fail.md)");
+  AddLabOptions(*prove, raw);
+  prove->add_option("--suite", raw.run.selection.suites, "prefault, memslot …; repeatable")
+      ->allow_extra_args(false);
+  prove->add_option("--filter", raw.run.selection.filter, "Tests, in GoogleTest's syntax");
+  prove->add_option("--out", raw.run.lab.out, "Run folder");
+  return prove;
+}
+
+CLI::App* AddExec(CLI::App& app, RawOptions& raw, ExecOptions& options) {
+  CLI::App* exec = app.add_subcommand("exec", "Run a program of yours on the kernel under test");
+  AddLabOptions(*exec, raw);
+  exec->add_option("--limit", options.limit_seconds, "Seconds until it is killed")
+      ->capture_default_str();
+  exec->add_option("--out", raw.run.lab.out, "Run folder");
+  exec->add_option("PROGRAM", options.command, "The program and its arguments, after --")
+      ->required();
+  return exec;
+}
+
+CommandLine::CommandLine(CLI::App& app)
+    : run(AddRun(app, raw)), prove(AddProve(app, raw)), exec(AddExec(app, raw, exec_options)) {
   run->footer(kExitStatusHelp);
   CLI::App* kernel = app.add_subcommand("kernel", "Debian's kernels");
   kernel->require_subcommand(1);
@@ -174,6 +202,8 @@ Exit Main(int argc, char** argv) {
   RawOptions& raw = line.raw;
   if (Status status = Check(raw); !status) return Complain({Exit::kUsage, status.error().message});
   if (line.run->parsed()) return RunTests(raw.run);
+  if (line.prove->parsed()) return Prove(raw.run);
+  if (line.exec->parsed()) return Exit{Execute(raw.run.lab, line.exec_options)};
   if (line.list->parsed()) return ListKernels();
   if (line.get->parsed()) return GetKernel(line.spec);
   if (line.clauses->parsed()) return ListClauses(raw.run.lab);

@@ -3,8 +3,9 @@
 
 #include <elf.h>
 
-#include <cstring>
+#include <sstream>
 
+#include "ci/kernel/command.h"
 #include "ci/kernel/load_order.h"
 #include "ci/vm/files.h"
 #include "ci/vm/initramfs.h"
@@ -12,22 +13,31 @@
 namespace kct {
 namespace {
 
-// A program that names an interpreter wants a dynamic linker, and shared libraries with it.
-Status CheckIsStatic(const std::filesystem::path& program, const std::string& bytes) {
-  Elf64_Ehdr header;
-  if (bytes.size() < sizeof header || !bytes.starts_with(ELFMAG)) {
-    return MakeError("{}: not an ELF program", program.string());
-  }
-  std::memcpy(&header, bytes.data(), sizeof header);
-  for (unsigned i = 0; i < header.e_phnum; ++i) {
-    Elf64_Phdr segment;
-    const std::size_t offset = header.e_phoff + i * sizeof segment;
-    if (offset + sizeof segment > bytes.size()) break;
-    std::memcpy(&segment, bytes.data() + offset, sizeof segment);
-    if (segment.p_type == PT_INTERP) {
-      return MakeError("{}: needs shared libraries, and the VM has none; link it with -static",
-                       program.string());
+// The shared libraries that a program needs, and the dynamic linker; none for a static one.
+Result<std::vector<std::filesystem::path>> LibrariesOf(const std::filesystem::path& program) {
+  KCT_TRY(const CommandOutput listed, RunCommand({.argv = {"ldd", program.string()}}));
+  std::vector<std::filesystem::path> libraries;
+  if (!listed.ok()) return libraries;  // "not a dynamic executable"
+  std::istringstream lines(listed.out);
+  for (std::string line; std::getline(lines, line);) {  // "name => /path (0x…)" or "/path (0x…)"
+    if (line.find("not found") != std::string::npos) {
+      return MakeError("{}: its library is missing here:{}", program.string(), line);
     }
+    const std::size_t path = line.find('/'), end = line.find(" (0x");
+    if (path == std::string::npos || end == std::string::npos) continue;  // the kernel's own
+    libraries.push_back(line.substr(path, end - path));
+  }
+  return libraries;
+}
+
+Status AddProgram(Initramfs& files, const std::filesystem::path& program) {
+  KCT_TRY(std::string bytes, ReadFile(program));
+  if (!bytes.starts_with(ELFMAG)) return MakeError("{}: not an ELF program", program.string());
+  files.AddFile("/bin/" + program.filename().string(), std::move(bytes), 0755);
+  KCT_TRY(const auto libraries, LibrariesOf(program));
+  for (const std::filesystem::path& library : libraries) {
+    KCT_TRY(std::string library_bytes, ReadFile(library));
+    files.AddFile(library.string(), std::move(library_bytes), 0755);
   }
   return {};
 }
@@ -42,9 +52,7 @@ Result<std::string> MakePayload(const Kernel& kernel, const std::filesystem::pat
   KCT_TRY(std::string init_bytes, ReadFile(init));
   files.AddFile("/init", std::move(init_bytes), 0755);
   for (const std::filesystem::path& program : programs) {
-    KCT_TRY(std::string bytes, ReadFile(program));
-    KCT_TRY_STATUS(CheckIsStatic(program, bytes));
-    files.AddFile("/bin/" + program.filename().string(), std::move(bytes), 0755);
+    KCT_TRY_STATUS(AddProgram(files, program));
   }
   KCT_TRY(const std::vector<LoadedModule> modules, ModulesInLoadOrder(kernel, {"kvm", "kvm-amd"}));
   std::string order;

@@ -11,8 +11,8 @@
 
 namespace kct {
 
-// The bytes of the archive. An Error if a file can't be read, or a program is not static and so
-// would not start in a VM that has no other files.
+// The bytes of the archive: programs in /bin, with the shared libraries of those that need some.
+// An Error if a file can't be read, a program is none, or a library of one is missing here.
 Result<std::string> MakePayload(const Kernel& kernel, const std::filesystem::path& init,
                                 const std::vector<std::filesystem::path>& programs);
 

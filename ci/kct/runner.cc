@@ -129,7 +129,7 @@ std::string Runner::CommandFor(const Assignment& assignment) {
   std::string command =
       fmt::format("run {} {} {} --gtest_filter={} --seed={:#x} --events=3", next_id_,
                   options_.test_limit.count(), path, assignment.test.name, assignment.seed);
-  for (const std::string& argument : options_.arguments) command += " " + argument;
+  if (!assignment.lie.empty()) command += " --lie=" + assignment.lie;
   return command;
 }
 

@@ -38,7 +38,6 @@ struct RunnerOptions {
   Emulation emulation = Emulation::kMulti;
   bool can_confirm = true;             // there is a single-threaded emulation to repeat things in
   std::string test_folder = "/bin";    // of the test binaries, on the machine; empty: their path
-  std::vector<std::string> arguments;  // for every test, such as --lie=…
   std::chrono::seconds test_limit{120};
 };
 

@@ -52,7 +52,7 @@ Result<Selection> Select(const std::vector<TestCase>& tests, const SelectionOpti
       for (const TestCase& test : tests) {
         if (!wanted(test) || !RunsIn(test, mode, options)) continue;
         selection.assignments.push_back(
-            {test, mode, repeat, run_seed, SeedOfTest(run_seed, test.name)});
+            {test, mode, repeat, run_seed, SeedOfTest(run_seed, test.name), options.lie});
       }
     }
   }

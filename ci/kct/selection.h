@@ -16,6 +16,7 @@ struct SelectionOptions {
   std::vector<Mode> modes;  // empty: as each test needs, shadow paging only where it must be
   unsigned repeat = 1;
   uint64_t seed = 0;
+  std::string lie;  // for all of them
 };
 
 struct Selection {

@@ -20,6 +20,7 @@ struct Assignment {
   unsigned repeat = 0;    // 0, 1, …
   uint64_t run_seed = 0;  // with --seed=… and --repeat=1 this run comes again
   uint64_t seed = 0;      // what the test gets
+  std::string lie;        // to falsify the kernel's answers with; empty: none
 };
 
 struct Failure {

@@ -90,8 +90,8 @@ class VerdictListener : public testing::EmptyTestEventListener {
 
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    ReportFailure(result.file_name() != nullptr ? result.file_name() : "", result.line_number(),
-                  result.message());
+    const std::string_view file = result.file_name() != nullptr ? result.file_name() : "";
+    ReportFailure(RepositoryPath(file), result.line_number(), result.message());
   }
 
   void OnTestEnd(const testing::TestInfo&) override {

@@ -15,13 +15,12 @@ std::vector<TestEntry>& Tests() {
 
 std::string_view KindName(TestKind kind) { return kind == TestKind::kRace ? "race" : "abi"; }
 
-// The path as it is in the repository: __FILE__ is as the compiler was called.
+}  // namespace
+
 std::string_view RepositoryPath(std::string_view file) {
   const std::size_t at = file.rfind("/tests/");
   return at == std::string_view::npos ? file : file.substr(at + 1);
 }
-
-}  // namespace
 
 std::string TestEntry::FullName() const { return fmt::format("{}.{}", fixture, name); }
 
@@ -60,7 +59,7 @@ std::string ListAsCTest(std::string_view suite, std::string_view runner) {
                         test.FullName());
     text += fmt::format(
         "set_tests_properties([=[{}]=] PROPERTIES LABELS [=[{};{};vm]=] SKIP_RETURN_CODE 77 "
-        "TIMEOUT 120 FIXTURES_REQUIRED kct_vm RESOURCE_LOCK kct_vm)\n",
+        "TIMEOUT 240 FIXTURES_REQUIRED kct_vm RESOURCE_LOCK kct_vm)\n",
         name, suite, KindName(test.kind));
   }
   return text;

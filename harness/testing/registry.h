@@ -43,6 +43,9 @@ struct Registration {
   explicit Registration(TestEntry entry);
 };
 
+// The path of a source file as it is in the repository; __FILE__ is as the compiler was called.
+std::string_view RepositoryPath(std::string_view file);
+
 // The tests as docs/design/protocol.md describes them.
 std::string ListAsJson(std::string_view suite);
 // The same as commands for CTest, which runs each through `runner session run`.
