@@ -27,4 +27,10 @@ MATCHER_P(IsOut, port, fmt::format("is an OUT to port {:#x}", port)) {
   return arg.kind == ExitKind::kIo && arg.io.direction == Direction::kWrite && arg.io.port == port;
 }
 
+// KVM has given up, for this reason.
+MATCHER_P(IsInternalError, suberror, fmt::format("is KVM internal error {}", suberror)) {
+  return arg.kind == ExitKind::kInternalError &&
+         arg.internal_error.suberror == static_cast<uint32_t>(suberror);
+}
+
 }  // namespace kct

@@ -29,8 +29,7 @@ KCT_TEST(MemslotVcpu, WithoutAnySlotIsAnInternalError, "MEMSLOT-39") {
   const GuestExit guest_exit = Classify(vcpu.Run(), vcpu.run());
 
   EXPECT_THAT(guest_exit.call, Succeeds());
-  EXPECT_EQ(guest_exit.kind, ExitKind::kInternalError) << guest_exit.ToString();
-  EXPECT_EQ(guest_exit.internal_error.suberror, uint32_t{KVM_INTERNAL_ERROR_EMULATION});
+  EXPECT_THAT(guest_exit, IsInternalError(KVM_INTERNAL_ERROR_EMULATION));
 }
 
 // The guest in an endless loop, with interrupts on and its IDT where no slot is.
@@ -51,9 +50,7 @@ Result<GuestScene> GuestWithItsIdtAt(Gpa idt) {
 // of five words.
 void ExpectDeliveryFailure(const GuestExit& guest_exit, Gpa idt, uint32_t vector) {
   EXPECT_THAT(guest_exit.call, Succeeds());
-  ASSERT_EQ(guest_exit.kind, ExitKind::kInternalError) << guest_exit.ToString();
-  EXPECT_EQ(guest_exit.internal_error.suberror, uint32_t{KVM_INTERNAL_ERROR_DELIVERY_EV})
-      << guest_exit.ToString();
+  ASSERT_THAT(guest_exit, IsInternalError(KVM_INTERNAL_ERROR_DELIVERY_EV));
   ASSERT_EQ(guest_exit.internal_error.data.size(), 5u);
   const Gpa gate = idt + Bytes{vector * 16};
   EXPECT_EQ(guest_exit.internal_error.data[3] & ~uint64_t{15}, gate.value);
