@@ -12,7 +12,7 @@ add_library(kct_freestanding INTERFACE)
 target_include_directories(kct_freestanding INTERFACE ${PROJECT_SOURCE_DIR}/guests/include)
 target_compile_options(kct_freestanding INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-std=c++20 -Wall -Wextra -Wpedantic -Wshadow>
-  $<$<COMPILE_LANGUAGE:CXX>:-O2>                     # inlined accessors: one access, one instruction
+  $<$<COMPILE_LANGUAGE:CXX>:-O2>                   # inlined accessors: one access, one instruction
   $<$<COMPILE_LANGUAGE:CXX>:-ffreestanding>          # there is no C library in the guest
   $<$<COMPILE_LANGUAGE:CXX>:-mgeneral-regs-only>     # nobody sets up SSE or FPU state
   $<$<COMPILE_LANGUAGE:CXX>:-mno-red-zone>           # exceptions use the same stack

@@ -26,7 +26,8 @@ target_compile_options(kct_flags INTERFACE
   # g++ 12 sees overlaps that are not there in std::string's operator+ (GCC bug 105651).
   $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
   $<$<BOOL:${KCT_WERROR}>:-Werror>)
-target_include_directories(kct_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/guests/include)
+target_include_directories(kct_flags INTERFACE
+  ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/guests/include)
 target_link_libraries(kct_flags INTERFACE Threads::Threads)
 
 add_library(kct_fmt STATIC ${PROJECT_SOURCE_DIR}/harness/base/fmt.cc)

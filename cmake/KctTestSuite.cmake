@@ -11,6 +11,7 @@ function(kct_test_suite suite)
     SOURCES ${PROJECT_SOURCE_DIR}/harness/testing/main.cc ${ARG_SOURCES}
     LINKS kct_testing kct_guest ${ARG_LINKS})
   kct_use_gtest_headers(${name})
+  set_property(GLOBAL APPEND PROPERTY KCT_SUITE_PROGRAMS ${name})
   # Not with the precompiled headers: they would have to know the definition.
   set_source_files_properties(${PROJECT_SOURCE_DIR}/harness/testing/main.cc PROPERTIES
     SKIP_PRECOMPILE_HEADERS ON COMPILE_DEFINITIONS KCT_SUITE="${suite}")

@@ -31,9 +31,12 @@ Result<std::vector<std::filesystem::path>> LibrariesOf(const std::filesystem::pa
 }
 
 Status AddProgram(Initramfs& files, const std::filesystem::path& program) {
-  KCT_TRY(std::string bytes, ReadFile(program));
-  if (!bytes.starts_with(ELFMAG)) return MakeError("{}: not an ELF program", program.string());
-  files.AddFile("/bin/" + program.filename().string(), std::move(bytes), 0755);
+  const Result<std::string> bytes = ReadFile(program);
+  if (!bytes) return bytes.error();
+  if (!bytes.value().starts_with(ELFMAG)) {
+    return MakeError("{}: not an ELF program", program.string());
+  }
+  files.AddFile("/bin/" + program.filename().string(), bytes.value(), 0755);
   KCT_TRY(const auto libraries, LibrariesOf(program));
   for (const std::filesystem::path& library : libraries) {
     KCT_TRY(std::string library_bytes, ReadFile(library));

@@ -36,14 +36,14 @@ inline ArgWords WordsOf(const kvm_dirty_log& arg) { return {arg.slot}; }
 inline ArgWords WordsOf(const kvm_create_guest_memfd& arg) { return {arg.size, arg.flags}; }
 
 struct CallRecord {
-  unsigned long request = 0;  // ioctl number; names and fields: harness/abi/ioctls.h
-  const char* what = nullptr; // name of a call that is not an ioctl; its words are unnamed
-  int ret = 0;                // what ioctl(2) returned
-  Errno error;                // 0 unless ret is -1
-  ArgWords before{};          // argument as passed
-  ArgWords after{};           // argument as the kernel left it
-  uint64_t begin = 0;         // TSC just before the call
-  uint64_t end = 0;           // TSC just after it
+  unsigned long request = 0;   // ioctl number; names and fields: harness/abi/ioctls.h
+  const char* what = nullptr;  // name of a call that is not an ioctl; its words are unnamed
+  int ret = 0;                 // what ioctl(2) returned
+  Errno error;                 // 0 unless ret is -1
+  ArgWords before{};           // argument as passed
+  ArgWords after{};            // argument as the kernel left it
+  uint64_t begin = 0;          // TSC just before the call
+  uint64_t end = 0;            // TSC just after it
 
   bool ok() const { return ret >= 0; }
   // Whether the two calls overlapped in time.

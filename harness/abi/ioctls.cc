@@ -10,7 +10,10 @@
 namespace kct {
 namespace {
 
-#define KCT_IOCTL(name, ...) IoctlInfo{#name, KVM_##name, {__VA_ARGS__}}
+#define KCT_IOCTL(name, ...)           \
+  IoctlInfo {                          \
+#name, KVM_##name, { __VA_ARGS__ } \
+  }
 constexpr std::array kIoctls{
     KCT_IOCTL(GET_API_VERSION),
     KCT_IOCTL(CREATE_VM, "type"),
@@ -48,8 +51,8 @@ std::string ChangedFields(const IoctlInfo& info, const CallRecord& record) {
   std::string text;
   for (std::size_t i = 0; i < info.fields.size() && !info.fields[i].empty(); ++i) {
     if (record.before[i] != record.after[i]) {
-      text += fmt::format("{} {}={:#x}", text.empty() ? "; now" : ",", info.fields[i],
-                          record.after[i]);
+      text +=
+          fmt::format("{} {}={:#x}", text.empty() ? "; now" : ",", info.fields[i], record.after[i]);
     }
   }
   return text;

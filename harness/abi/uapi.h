@@ -102,7 +102,8 @@ struct KvmCpuid2Head {
 };
 inline constexpr unsigned long kKvmGetSupportedCpuid = _IOWR(KVMIO, 0x05, KvmCpuid2Head);
 inline constexpr unsigned long kKvmSetCpuid2 = _IOW(KVMIO, 0x90, KvmCpuid2Head);
-// The head of a descriptor of KVM_GET_STATS_FD; the name, of the size that the header says, follows.
+// The head of a descriptor of KVM_GET_STATS_FD; the name, of the size that the header says,
+// follows.
 struct KvmStatsDescHead {
   __u32 flags;
   __s16 exponent;

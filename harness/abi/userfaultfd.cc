@@ -88,8 +88,7 @@ Status Userfaultfd::SupplyZeros(Hva page, Bytes size) {
 }
 
 Status Userfaultfd::SupplyPoison(Hva page, Bytes size) {
-  uffdio_poison poison{
-      .range = {.start = page.value, .len = size.count}, .mode = 0, .updated = 0};
+  uffdio_poison poison{.range = {.start = page.value, .len = size.count}, .mode = 0, .updated = 0};
   if (ioctl(fd_.get(), UFFDIO_POISON, &poison) == 0) return {};
   return MakeError("UFFDIO_POISON({}, {}): {}", page, size, LastErrno().Explain());
 }

@@ -13,9 +13,9 @@ namespace kct {
 
 // What a fault on a missing page does.
 enum class MissingPage {
-  kWait,        // the faulting thread waits until the page is supplied, also inside the kernel
-  kSigbus,      // the access fails at once, as if nothing were mapped (UFFD_FEATURE_SIGBUS)
-  kUserOnly,    // only accesses made in user mode wait; those of the kernel fail
+  kWait,      // the faulting thread waits until the page is supplied, also inside the kernel
+  kSigbus,    // the access fails at once, as if nothing were mapped (UFFD_FEATURE_SIGBUS)
+  kUserOnly,  // only accesses made in user mode wait; those of the kernel fail
 };
 
 class Userfaultfd {

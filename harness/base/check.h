@@ -12,7 +12,7 @@ namespace kct {
 
 }  // namespace kct
 
-#define KCT_CHECK(condition)                                      \
-  do {                                                            \
+#define KCT_CHECK(condition)                                          \
+  do {                                                                \
     if (!(condition)) ::kct::Die(__FILE__, __LINE__, #condition, ""); \
   } while (false)

@@ -14,7 +14,10 @@ std::string Errno::Name() const {
   return name != nullptr ? std::string(name) : fmt::format("errno {}", value_);
 }
 
-std::string Errno::Explain() const { return fmt::format("{} ({})", Name(), strerrordesc_np(value_) ? strerrordesc_np(value_) : "unknown"); }
+std::string Errno::Explain() const {
+  return fmt::format("{} ({})", Name(),
+                     strerrordesc_np(value_) ? strerrordesc_np(value_) : "unknown");
+}
 
 Errno LastErrno() { return Errno(errno); }
 

@@ -11,7 +11,8 @@ Result<Mapping> Mapping::Anonymous(Bytes size, Bytes alignment) {
   void* raw = mmap(nullptr, total.count, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (raw == MAP_FAILED) {
-    return MakeError("mmap of {} bytes of anonymous memory: {}", total.count, LastErrno().Explain());
+    return MakeError("mmap of {} bytes of anonymous memory: {}", total.count,
+                     LastErrno().Explain());
   }
   const uint64_t start = (HvaOf(raw).value + alignment.count - 1) & ~(alignment.count - 1);
   const uint64_t head = start - HvaOf(raw).value;

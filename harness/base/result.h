@@ -91,7 +91,7 @@ class [[nodiscard]] Status {
   declaration = std::move(result).value()
 
 // KCT_TRY_STATUS(expression): returns the Error of a failed Status or Result.
-#define KCT_TRY_STATUS(...)                                              \
-  do {                                                                   \
+#define KCT_TRY_STATUS(...)                                                      \
+  do {                                                                           \
     if (auto kct_status = (__VA_ARGS__); !kct_status) return kct_status.error(); \
   } while (false)

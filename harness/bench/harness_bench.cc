@@ -13,12 +13,12 @@ namespace kct {
 namespace {
 
 // Sets the scene or ends the benchmark with the reason.
-#define BENCH_ASSIGN(declaration, ...)                     \
-  auto KCT_CONCAT(made_, __LINE__) = (__VA_ARGS__);        \
-  if (!KCT_CONCAT(made_, __LINE__)) {                      \
+#define BENCH_ASSIGN(declaration, ...)                                        \
+  auto KCT_CONCAT(made_, __LINE__) = (__VA_ARGS__);                           \
+  if (!KCT_CONCAT(made_, __LINE__)) {                                         \
     state.SkipWithError(KCT_CONCAT(made_, __LINE__).error().message.c_str()); \
-    return;                                                \
-  }                                                        \
+    return;                                                                   \
+  }                                                                           \
   declaration = std::move(KCT_CONCAT(made_, __LINE__)).value()
 
 void IoctlBare(benchmark::State& state) {

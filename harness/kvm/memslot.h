@@ -25,9 +25,9 @@ class Memslot {
   const kvm_userspace_memory_region& region() const { return region_; }
 
   // Each is one KVM_SET_USER_MEMORY_REGION.
-  MemoryRegionCall Delete() const;   // size 0
-  MemoryRegionCall Restore() const;  // as it is remembered: creates it again after Delete
-  MemoryRegionCall MoveTo(Gpa gpa);  // the new place is remembered if the call succeeds
+  MemoryRegionCall Delete() const;            // size 0
+  MemoryRegionCall Restore() const;           // as it is remembered: creates it again after Delete
+  MemoryRegionCall MoveTo(Gpa gpa);           // the new place is remembered if the call succeeds
   MemoryRegionCall SetFlags(uint32_t flags);  // likewise
 
  private:

@@ -108,7 +108,8 @@ Result<uint64_t> Vm::Statistic(std::string_view name) const {
   const size_t entry_size = sizeof(KvmStatsDescHead) + header.name_size;
   std::vector<char> entry(entry_size);
   for (uint32_t i = 0; i < header.num_desc; ++i) {
-    KCT_TRY_STATUS(ReadAt(stats.get(), entry.data(), entry_size, header.desc_offset + i * entry_size));
+    KCT_TRY_STATUS(
+        ReadAt(stats.get(), entry.data(), entry_size, header.desc_offset + i * entry_size));
     const auto* desc = reinterpret_cast<const KvmStatsDescHead*>(entry.data());
     if (name != entry.data() + sizeof(KvmStatsDescHead)) continue;
     uint64_t value = 0;

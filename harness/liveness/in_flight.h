@@ -30,16 +30,16 @@ inline constexpr Duration kDefaultBudget = 2s;
 struct ThreadEntry {
   static constexpr int kMaxFrames = 32;
 
-  std::atomic<pid_t> tid{0};             // 0: free
-  std::atomic<uint64_t> sequence{0};     // odd: inside a call
-  std::atomic<bool> returned{false};     // came back after the stall was declared
-  std::atomic<int> frame_count{0};       // user stack taken by the signal handler
+  std::atomic<pid_t> tid{0};          // 0: free
+  std::atomic<uint64_t> sequence{0};  // odd: inside a call
+  std::atomic<bool> returned{false};  // came back after the stall was declared
+  std::atomic<int> frame_count{0};    // user stack taken by the signal handler
   char name[32] = {};
-  const char* what = nullptr;            // a call that is not an ioctl
-  unsigned long request = 0;             // an ioctl (what == nullptr)
+  const char* what = nullptr;  // a call that is not an ioctl
+  unsigned long request = 0;   // an ioctl (what == nullptr)
   uintptr_t argument = 0;
   Duration budget{};
-  RawAnswer answer;                      // of the call that came back after the stall
+  RawAnswer answer;  // of the call that came back after the stall
   void* frames[kMaxFrames] = {};
 
   bool inside() const { return sequence.load(std::memory_order_acquire) % 2 == 1; }

@@ -68,8 +68,7 @@ bool IsComplaint(std::string_view line) {
                      [&](std::string_view mark) { return line.find(mark) != line.npos; });
 }
 
-std::vector<std::string> Complaints(const std::vector<std::string>& lines,
-                                    std::size_t most_lines) {
+std::vector<std::string> Complaints(const std::vector<std::string>& lines, std::size_t most_lines) {
   const auto first = std::find_if(lines.begin(), lines.end(), IsComplaint);
   const std::size_t left = static_cast<std::size_t>(lines.end() - first);
   return {first, first + static_cast<std::ptrdiff_t>(std::min(left, most_lines))};

@@ -23,9 +23,10 @@ TEST(KernelLog, KnowsAComplaint) {
 }
 
 TEST(KernelLog, KnowsWhatIsNone) {
-  for (const char* line : {"kvm_amd: Nested Paging enabled", "sysrq: Show backtrace of all active CPUs",
-                           "NMI backtrace for cpu 1", "Memory failure: 0x1234: recovered",
-                           "Injecting memory failure for pfn 0x1234"}) {
+  for (const char* line :
+       {"kvm_amd: Nested Paging enabled", "sysrq: Show backtrace of all active CPUs",
+        "NMI backtrace for cpu 1", "Memory failure: 0x1234: recovered",
+        "Injecting memory failure for pfn 0x1234"}) {
     EXPECT_FALSE(IsComplaint(line)) << line;
   }
 }

@@ -41,9 +41,9 @@ const StalledThread* Find(const std::vector<StalledThread>& threads, Condition c
 }  // namespace
 
 bool StalledThread::IsIn(std::string_view function) const {
-  return std::any_of(
-      kernel_stack.begin(), kernel_stack.end(),
-      [&](const std::string& frame) { return frame.find(function) != std::string::npos; });
+  return std::any_of(kernel_stack.begin(), kernel_stack.end(), [&](const std::string& frame) {
+    return frame.find(function) != std::string::npos;
+  });
 }
 
 bool Stall::AllReleased() const {
@@ -54,9 +54,8 @@ bool Stall::AllReleased() const {
 std::string Stall::Cycle() const {
   const auto* waiter = Find(threads, [](auto& t) { return !t.Spins() && t.IsIn(kSrcuWait); });
   const auto* parked = Find(threads, [](auto& t) { return t.IsIn(kUserfaultWait); });
-  const auto* guest = Find(threads, [](auto& t) {
-    return t.Spins() && (t.IsIn(kInGuest[0]) || t.IsIn(kInGuest[1]));
-  });
+  const auto* guest = Find(
+      threads, [](auto& t) { return t.Spins() && (t.IsIn(kInGuest[0]) || t.IsIn(kInGuest[1])); });
   const auto* spinner = Find(threads, [&](auto& t) { return t.Spins() && &t != guest; });
   const auto* asleep = Find(threads, [](auto& t) { return !t.Spins() && !t.kernel_stack.empty(); });
   if (waiter && (spinner || parked)) {
@@ -73,10 +72,10 @@ std::string Stall::Cycle() const {
         spinner->name);
   }
   if (guest) {
-    return fmt::format("\"{}\" executes guest code and never exits{}.", guest->name,
-                       asleep ? fmt::format("; \"{}\" waits in {}", asleep->name,
-                                            asleep->kernel_stack.front())
-                              : "");
+    return fmt::format(
+        "\"{}\" executes guest code and never exits{}.", guest->name,
+        asleep ? fmt::format("; \"{}\" waits in {}", asleep->name, asleep->kernel_stack.front())
+               : "");
   }
   if (asleep) {
     return fmt::format("Nobody runs; \"{}\" waits in {} for something that does not come.",

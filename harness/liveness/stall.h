@@ -11,10 +11,10 @@ namespace kct {
 
 // A thread that was inside a call when the stall was declared.
 struct StalledThread {
-  std::string name;                       // the actor's name
+  std::string name;  // the actor's name
   pid_t tid = 0;
-  std::string call;                       // "PRE_FAULT_MEMORY(gpa=…)"
-  unsigned long request = 0;              // 0 for a call that is not an ioctl
+  std::string call;           // "PRE_FAULT_MEMORY(gpa=…)"
+  unsigned long request = 0;  // 0 for a call that is not an ioctl
   double waiting_seconds = 0;
   char state = '?';                       // of the thread, from /proc
   double cpu_seconds = 0;                 // used by the thread while it was watched

@@ -17,7 +17,9 @@ StalledThread Deleter() {
 }
 
 StalledThread Prefaulter() {
-  return {.name = "prefault", .call = "PRE_FAULT_MEMORY(gpa=0x1000)", .state = 'R',
+  return {.name = "prefault",
+          .call = "PRE_FAULT_MEMORY(gpa=0x1000)",
+          .state = 'R',
           .kernel_stack = {"kvm_tdp_page_fault"}};
 }
 

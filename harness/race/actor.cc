@@ -68,16 +68,14 @@ std::optional<CallRecord> Actor::FinishBy(Instant deadline) {
 
 bool Actor::WaitBlockedIn(std::string_view function) const {
   const ThreadProbe probe = Probe();
-  return WaitUntil([&] { return Done() || probe.BlockedIn(function); },
-                   Clock::now() + kPatience) &&
+  return WaitUntil([&] { return Done() || probe.BlockedIn(function); }, Clock::now() + kPatience) &&
          !Done();
 }
 
 bool Actor::WaitBlockedAgainIn(std::string_view function, uint64_t waits) const {
   const ThreadProbe probe = Probe();
-  return WaitUntil(
-             [&] { return Done() || (probe.Waits() > waits && probe.BlockedIn(function)); },
-             Clock::now() + kPatience) &&
+  return WaitUntil([&] { return Done() || (probe.Waits() > waits && probe.BlockedIn(function)); },
+                   Clock::now() + kPatience) &&
          !Done();
 }
 

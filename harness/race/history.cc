@@ -7,10 +7,6 @@
 
 namespace kct {
 
-std::string Phase::Name(std::string_view first, std::string_view second, bool ended_inside) {
-  return fmt::format("{} {} {}", second, ended_inside ? "ran inside" : "began inside", first);
-}
-
 uint32_t History::AnswersOf(std::string_view actor, std::string_view answer) const {
   const auto found = answers.find(fmt::format("{}: {}", actor, answer));
   return found == answers.end() ? 0 : found->second;

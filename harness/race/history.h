@@ -19,18 +19,13 @@ struct RaceEvent {
   CallRecord call;
 };
 
-// How two calls of one round overlapped: who began first, and whether the other one ended inside.
-struct Phase {
-  static std::string Name(std::string_view first, std::string_view second, bool ended_inside);
-};
-
 struct History {
   std::vector<std::string> actors;
   std::vector<RaceEvent> events;  // round by round; within one in the order of the actors
   uint32_t rounds = 0;
-  uint32_t meetings = 0;  // rounds in which calls of two actors overlapped in time
-  uint32_t target = 0;    // meetings that were asked for
-  std::map<std::string, uint32_t> phases;   // "delete began inside prefault" -> rounds
+  uint32_t meetings = 0;                   // rounds in which calls of two actors overlapped in time
+  uint32_t target = 0;                     // meetings that were asked for
+  std::map<std::string, uint32_t> phases;  // "delete began inside prefault" -> rounds
   std::map<std::string, uint32_t> answers;  // "prefault: EAGAIN" -> calls
 
   // Whether the race can say anything at all.

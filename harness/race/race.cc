@@ -109,8 +109,9 @@ class Rounds {
     const bool i_first = calls_[i].begin <= calls_[j].begin;
     const CallRecord& first = calls_[i_first ? i : j];
     const CallRecord& second = calls_[i_first ? j : i];
-    ++history_.phases[Phase::Name(history_.actors[i_first ? i : j],
-                                  history_.actors[i_first ? j : i], second.end <= first.end)];
+    ++history_.phases[fmt::format("{} {} {}", history_.actors[i_first ? j : i],
+                                  second.end <= first.end ? "ran inside" : "began inside",
+                                  history_.actors[i_first ? i : j])];
     return true;
   }
 

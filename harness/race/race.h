@@ -32,8 +32,8 @@
 namespace kct {
 
 struct RaceOptions {
-  uint32_t meetings = 200;   // rounds whose calls overlapped, to be reached
-  Duration patience = 10s;   // for reaching them; then the race ends as it is
+  uint32_t meetings = 200;  // rounds whose calls overlapped, to be reached
+  Duration patience = 10s;  // for reaching them; then the race ends as it is
   uint32_t most_rounds = 200'000;
 };
 

@@ -50,35 +50,35 @@ using RaceTest = TestOfKind<TestKind::kRace, needs...>;
 
 }  // namespace kct
 
-#define KCT_ASSERT_OK_IMPL(result, declaration, ...)                             \
-  auto result = (__VA_ARGS__);                                                   \
+#define KCT_ASSERT_OK_IMPL(result, declaration, ...)                                  \
+  auto result = (__VA_ARGS__);                                                        \
   ASSERT_TRUE(result.ok()) << "setting the scene failed: " << result.error().message; \
   declaration = std::move(result).value()
 // Declares from a Result, or fails the test as one whose scene could not be set.
 #define ASSERT_OK_AND_ASSIGN(declaration, ...) \
   KCT_ASSERT_OK_IMPL(KCT_CONCAT(kct_result_, __LINE__), declaration, __VA_ARGS__)
 // The same for a Status.
-#define ASSERT_OK(...)                                                                        \
-  do {                                                                                        \
-    const auto kct_status = (__VA_ARGS__);                                                    \
+#define ASSERT_OK(...)                                                                          \
+  do {                                                                                          \
+    const auto kct_status = (__VA_ARGS__);                                                      \
     ASSERT_TRUE(kct_status.ok()) << "setting the scene failed: " << kct_status.error().message; \
   } while (false)
 
 // Ends the test as INCONCLUSIVE unless the race met as often as it was asked to. Reports it.
-#define ASSERT_MET(name, history)                                                    \
-  do {                                                                               \
-    ::kct::ReportRace(name, history);                                                \
-    if (!(history).Met()) {                                                          \
+#define ASSERT_MET(name, history)                                                               \
+  do {                                                                                          \
+    ::kct::ReportRace(name, history);                                                           \
+    if (!(history).Met()) {                                                                     \
       ::kct::ReportInconclusive(std::string(name) + " met too seldom: " + (history).Summary()); \
-      return;                                                                        \
-    }                                                                                \
+      return;                                                                                   \
+    }                                                                                           \
   } while (false)
 
 // Ends the test as INCONCLUSIVE unless a scene has come about that only time could bring.
-#define ASSERT_REACHED(condition, what)                                            \
-  do {                                                                             \
-    if (!(condition)) {                                                            \
+#define ASSERT_REACHED(condition, what)                                                 \
+  do {                                                                                  \
+    if (!(condition)) {                                                                 \
       ::kct::ReportInconclusive(std::string("this was not seen to happen: ") + (what)); \
-      return;                                                                      \
-    }                                                                              \
+      return;                                                                           \
+    }                                                                                   \
   } while (false)

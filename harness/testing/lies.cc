@@ -45,180 +45,207 @@ void SetExitReason(int vcpu_fd, uint32_t reason) {
 #define KCT_LIE(name, description, ...)                                                       \
   Lie {                                                                                       \
     name, description,                                                                        \
-        [](Backend & kernel, int fd, unsigned long request, uintptr_t argument) -> RawAnswer { \
+        [](Backend& kernel, int fd, unsigned long request, uintptr_t argument) -> RawAnswer { \
           __VA_ARGS__ return kernel.Ioctl(fd, request, argument);                             \
         }                                                                                     \
   }
 
 const std::array kLies{
-    KCT_LIE("prefault-claims-success", "a prefault that failed returns 0 with nothing left", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        if (answer.ret == 0) return answer;
-        if (answer.error != Errno(EFAULT)) Prefault(argument).size = 0;
-        return kSuccess;
-      }
-    }),
-    KCT_LIE("prefault-does-nothing", "a prefault returns 0 with nothing left, and did nothing", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        Prefault(argument).gpa += Prefault(argument).size;
-        Prefault(argument).size = 0;
-        return kSuccess;
-      }
-    }),
-    KCT_LIE("prefault-refuses", "every prefault returns EINVAL and does nothing", {
-      if (request == KVM_PRE_FAULT_MEMORY) return Failure(EINVAL);
-    }),
-    KCT_LIE("prefault-wrong-errno", "a prefault that failed returns EIO", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        return answer.ret == 0 ? answer : Failure(EIO);
-      }
-    }),
-    KCT_LIE("prefault-forgets-progress", "a prefault does not write back what is left", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        const kvm_pre_fault_memory before = Prefault(argument);
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        if (answer.ret == 0) Prefault(argument) = before;
-        return answer;
-      }
-    }),
-    KCT_LIE("prefault-eats-range", "a prefault that failed takes a page off its argument", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        if (answer.ret != 0 && answer.error != Errno(EFAULT)) {
-          Prefault(argument).gpa += kPage.count;
-          Prefault(argument).size -= kPage.count;
-        }
-        return answer;
-      }
-    }),
-    KCT_LIE("prefault-overshoots", "a prefault says that it did a page more than asked", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        if (answer.ret == 0) Prefault(argument).gpa += kPage.count;
-        return answer;
-      }
-    }),
-    KCT_LIE("prefault-touches-run", "a prefault overwrites kvm_run.exit_reason", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        SetExitReason(fd, KVM_EXIT_DEBUG);
-        return answer;
-      }
-    }),
-    KCT_LIE("prefault-says-again", "a prefault that succeeded returns EAGAIN", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        const kvm_pre_fault_memory before = Prefault(argument);
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        if (answer.ret != 0) return answer;
-        Prefault(argument) = before;
-        return Failure(EAGAIN);
-      }
-    }),
-    KCT_LIE("prefault-enoent-for-eagain", "a prefault returns ENOENT where it should be EAGAIN", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        return answer.error == Errno(EAGAIN) ? Failure(ENOENT) : answer;
-      }
-    }),
-    KCT_LIE("prefault-never-returns", "a prefault waits for a signal that does not come", {
-      if (request == KVM_PRE_FAULT_MEMORY) {
-        pause();
-        return Failure(EINTR);
-      }
-    }),
-    KCT_LIE("region-claims-success", "a slot change that failed returns 0", {
-      if (IsRegion(request)) {
-        kernel.Ioctl(fd, request, argument);
-        return kSuccess;
-      }
-    }),
-    KCT_LIE("region-refuses-change", "a change of a slot that exists returns EINVAL, undone", {
-      if (IsRegion(request)) {
-        static std::set<uint32_t> slots;
-        if (!slots.insert(Region(argument).slot).second) return Failure(EINVAL);
-      }
-    }),
-    KCT_LIE("region-wrong-errno", "a slot change that failed returns EIO", {
-      if (IsRegion(request)) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        return answer.ret == 0 ? answer : Failure(EIO);
-      }
-    }),
-    KCT_LIE("region-delete-ignored", "deleting a slot returns 0 and does nothing", {
-      if (IsRegion(request) && Region(argument).memory_size == 0) return kSuccess;
-    }),
-    KCT_LIE("region-ignored", "slot changes beyond the first two return 0 and do nothing", {
-      if (IsRegion(request)) {
-        static int changes = 0;
-        if (++changes > 2) return kSuccess;
-      }
-    }),
-    KCT_LIE("region-never-returns", "deleting a slot waits for a signal that does not come", {
-      if (IsRegion(request) && Region(argument).memory_size == 0) {
-        pause();
-        return Failure(EINTR);
-      }
-    }),
-    KCT_LIE("region-does-not-wait", "a slot change that meets another one returns 0, undone", {
-      if (IsRegion(request)) {
-        static std::atomic<int> inside{0};
-        const bool alone = inside.fetch_add(1) == 0;
-        const RawAnswer answer = alone ? kernel.Ioctl(fd, request, argument) : kSuccess;
-        inside.fetch_sub(1);
-        return answer;
-      }
-    }),
-    KCT_LIE("run-says-again", "KVM_RUN runs and returns EAGAIN", {
-      if (request == KVM_RUN) {
-        kernel.Ioctl(fd, request, argument);
-        return Failure(EAGAIN);
-      }
-    }),
-    KCT_LIE("run-says-shutdown", "KVM_RUN reports KVM_EXIT_SHUTDOWN", {
-      if (request == KVM_RUN) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        SetExitReason(fd, KVM_EXIT_SHUTDOWN);
-        return answer;
-      }
-    }),
-    KCT_LIE("run-claims-success", "KVM_RUN that failed returns 0", {
-      if (request == KVM_RUN) {
-        kernel.Ioctl(fd, request, argument);
-        return kSuccess;
-      }
-    }),
-    KCT_LIE("dirty-log-full", "the dirty log says that the first 64 pages were written", {
-      if (request == KVM_GET_DIRTY_LOG) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        auto* log = reinterpret_cast<kvm_dirty_log*>(argument);
-        if (answer.ret == 0) *static_cast<uint64_t*>(log->dirty_bitmap) = ~uint64_t{0};
-        return answer;
-      }
-    }),
-    KCT_LIE("dirty-log-empty", "the dirty log says that the first 64 pages were not written", {
-      if (request == KVM_GET_DIRTY_LOG) {
-        const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-        auto* log = reinterpret_cast<kvm_dirty_log*>(argument);
-        if (answer.ret == 0) *static_cast<uint64_t*>(log->dirty_bitmap) = 0;
-        return answer;
-      }
-    }),
-    KCT_LIE("quirk-cannot-be-disabled", "KVM_ENABLE_CAP returns 0 and does nothing", {
-      if (request == KVM_ENABLE_CAP) return kSuccess;
-    }),
-    KCT_LIE("capabilities-read-seven", "every capability reads 7", {
-      if (request == KVM_CHECK_EXTENSION) return RawAnswer{7, Errno()};
-    }),
-    KCT_LIE("foreign-process-welcome", "EIO becomes success", {
-      const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-      return answer.error == Errno(EIO) ? kSuccess : answer;
-    }),
-    KCT_LIE("unknown-ioctl-welcome", "ENOTTY becomes success", {
-      const RawAnswer answer = kernel.Ioctl(fd, request, argument);
-      return answer.error == Errno(ENOTTY) ? kSuccess : answer;
-    }),
+    KCT_LIE("prefault-claims-success", "a prefault that failed returns 0 with nothing left",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                if (answer.ret == 0) return answer;
+                if (answer.error != Errno(EFAULT)) Prefault(argument).size = 0;
+                return kSuccess;
+              }
+            }),
+    KCT_LIE("prefault-does-nothing", "a prefault returns 0 with nothing left, and did nothing",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                Prefault(argument).gpa += Prefault(argument).size;
+                Prefault(argument).size = 0;
+                return kSuccess;
+              }
+            }),
+    KCT_LIE("prefault-refuses", "every prefault returns EINVAL and does nothing",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) return Failure(EINVAL);
+            }),
+    KCT_LIE("prefault-wrong-errno", "a prefault that failed returns EIO",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                return answer.ret == 0 ? answer : Failure(EIO);
+              }
+            }),
+    KCT_LIE("prefault-forgets-progress", "a prefault does not write back what is left",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                const kvm_pre_fault_memory before = Prefault(argument);
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                if (answer.ret == 0) Prefault(argument) = before;
+                return answer;
+              }
+            }),
+    KCT_LIE("prefault-eats-range", "a prefault that failed takes a page off its argument",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                if (answer.ret != 0 && answer.error != Errno(EFAULT)) {
+                  Prefault(argument).gpa += kPage.count;
+                  Prefault(argument).size -= kPage.count;
+                }
+                return answer;
+              }
+            }),
+    KCT_LIE("prefault-overshoots", "a prefault says that it did a page more than asked",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                if (answer.ret == 0) Prefault(argument).gpa += kPage.count;
+                return answer;
+              }
+            }),
+    KCT_LIE("prefault-touches-run", "a prefault overwrites kvm_run.exit_reason",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                SetExitReason(fd, KVM_EXIT_DEBUG);
+                return answer;
+              }
+            }),
+    KCT_LIE("prefault-says-again", "a prefault that succeeded returns EAGAIN",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                const kvm_pre_fault_memory before = Prefault(argument);
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                if (answer.ret != 0) return answer;
+                Prefault(argument) = before;
+                return Failure(EAGAIN);
+              }
+            }),
+    KCT_LIE("prefault-enoent-for-eagain", "a prefault returns ENOENT where it should be EAGAIN",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                return answer.error == Errno(EAGAIN) ? Failure(ENOENT) : answer;
+              }
+            }),
+    KCT_LIE("prefault-never-returns", "a prefault waits for a signal that does not come",
+            {
+              if (request == KVM_PRE_FAULT_MEMORY) {
+                pause();
+                return Failure(EINTR);
+              }
+            }),
+    KCT_LIE("region-claims-success", "a slot change that failed returns 0",
+            {
+              if (IsRegion(request)) {
+                kernel.Ioctl(fd, request, argument);
+                return kSuccess;
+              }
+            }),
+    KCT_LIE("region-refuses-change", "a change of a slot that exists returns EINVAL, undone",
+            {
+              if (IsRegion(request)) {
+                static std::set<uint32_t> slots;
+                if (!slots.insert(Region(argument).slot).second) return Failure(EINVAL);
+              }
+            }),
+    KCT_LIE("region-wrong-errno", "a slot change that failed returns EIO",
+            {
+              if (IsRegion(request)) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                return answer.ret == 0 ? answer : Failure(EIO);
+              }
+            }),
+    KCT_LIE("region-delete-ignored", "deleting a slot returns 0 and does nothing",
+            {
+              if (IsRegion(request) && Region(argument).memory_size == 0) return kSuccess;
+            }),
+    KCT_LIE("region-ignored", "slot changes beyond the first two return 0 and do nothing",
+            {
+              if (IsRegion(request)) {
+                static int changes = 0;
+                if (++changes > 2) return kSuccess;
+              }
+            }),
+    KCT_LIE("region-never-returns", "deleting a slot waits for a signal that does not come",
+            {
+              if (IsRegion(request) && Region(argument).memory_size == 0) {
+                pause();
+                return Failure(EINTR);
+              }
+            }),
+    KCT_LIE("region-does-not-wait", "a slot change that meets another one returns 0, undone",
+            {
+              if (IsRegion(request)) {
+                static std::atomic<int> inside{0};
+                const bool alone = inside.fetch_add(1) == 0;
+                const RawAnswer answer = alone ? kernel.Ioctl(fd, request, argument) : kSuccess;
+                inside.fetch_sub(1);
+                return answer;
+              }
+            }),
+    KCT_LIE("run-says-again", "KVM_RUN runs and returns EAGAIN",
+            {
+              if (request == KVM_RUN) {
+                kernel.Ioctl(fd, request, argument);
+                return Failure(EAGAIN);
+              }
+            }),
+    KCT_LIE("run-says-shutdown", "KVM_RUN reports KVM_EXIT_SHUTDOWN",
+            {
+              if (request == KVM_RUN) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                SetExitReason(fd, KVM_EXIT_SHUTDOWN);
+                return answer;
+              }
+            }),
+    KCT_LIE("run-claims-success", "KVM_RUN that failed returns 0",
+            {
+              if (request == KVM_RUN) {
+                kernel.Ioctl(fd, request, argument);
+                return kSuccess;
+              }
+            }),
+    KCT_LIE("dirty-log-full", "the dirty log says that the first 64 pages were written",
+            {
+              if (request == KVM_GET_DIRTY_LOG) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                auto* log = reinterpret_cast<kvm_dirty_log*>(argument);
+                if (answer.ret == 0) *static_cast<uint64_t*>(log->dirty_bitmap) = ~uint64_t{0};
+                return answer;
+              }
+            }),
+    KCT_LIE("dirty-log-empty", "the dirty log says that the first 64 pages were not written",
+            {
+              if (request == KVM_GET_DIRTY_LOG) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                auto* log = reinterpret_cast<kvm_dirty_log*>(argument);
+                if (answer.ret == 0) *static_cast<uint64_t*>(log->dirty_bitmap) = 0;
+                return answer;
+              }
+            }),
+    KCT_LIE("quirk-cannot-be-disabled", "KVM_ENABLE_CAP returns 0 and does nothing",
+            {
+              if (request == KVM_ENABLE_CAP) return kSuccess;
+            }),
+    KCT_LIE("capabilities-read-seven", "every capability reads 7",
+            {
+              if (request == KVM_CHECK_EXTENSION) return RawAnswer{7, Errno()};
+            }),
+    KCT_LIE("foreign-process-welcome", "EIO becomes success",
+            {
+              const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+              return answer.error == Errno(EIO) ? kSuccess : answer;
+            }),
+    KCT_LIE("unknown-ioctl-welcome", "ENOTTY becomes success",
+            {
+              const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+              return answer.error == Errno(ENOTTY) ? kSuccess : answer;
+            }),
 };
 #undef KCT_LIE
 

@@ -54,9 +54,9 @@ TEST(EveryCall, NamesTheFirstOffenderAndWhatItMet) {
       EveryCall("prefault", AnyOf(MakesProgress(), FailsWith(EAGAIN)));
 
   EXPECT_FALSE(matcher.MatchAndExplain(history, &why));
-  EXPECT_THAT(why.str(), AllOf(HasSubstr("round 2  prefault  PRE_FAULT_MEMORY"),
-                               HasSubstr("EFAULT"), HasSubstr("it met"),
-                               HasSubstr("SET_USER_MEMORY_REGION")));
+  EXPECT_THAT(why.str(),
+              AllOf(HasSubstr("round 2  prefault  PRE_FAULT_MEMORY"), HasSubstr("EFAULT"),
+                    HasSubstr("it met"), HasSubstr("SET_USER_MEMORY_REGION")));
   EXPECT_THAT(history, EveryCall("delete", Succeeds()));
 }
 
@@ -69,11 +69,11 @@ TEST(Lies, ReplaceTheAnswerTheyAreNamedFor) {
   AlwaysFails kernel;
   kvm_pre_fault_memory range{.gpa = 0x1000, .size = 0x1000};
   const auto argument = reinterpret_cast<uintptr_t>(&range);
-  EXPECT_EQ(MakeLiar("prefault-wrong-errno", kernel)->Ioctl(3, KVM_PRE_FAULT_MEMORY, argument).error,
-            Errno(EIO));
-  EXPECT_EQ(MakeLiar("prefault-claims-success", kernel)
-                ->Ioctl(3, KVM_PRE_FAULT_MEMORY, argument).ret,
-            0);
+  EXPECT_EQ(
+      MakeLiar("prefault-wrong-errno", kernel)->Ioctl(3, KVM_PRE_FAULT_MEMORY, argument).error,
+      Errno(EIO));
+  EXPECT_EQ(
+      MakeLiar("prefault-claims-success", kernel)->Ioctl(3, KVM_PRE_FAULT_MEMORY, argument).ret, 0);
   EXPECT_EQ(MakeLiar("prefault-wrong-errno", kernel)->Ioctl(3, KVM_RUN, 0).error, Errno(EINVAL));
 }
 

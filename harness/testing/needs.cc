@@ -28,7 +28,8 @@ std::optional<Missing> LacksPaging(Paging wanted) {
   if (HostPaging() == wanted) return std::nullopt;
   return wanted == Paging::kTdp
              ? Missing{"no-two-dimensional-paging", "KVM runs without NPT or EPT here"}
-             : Missing{"no-shadow-paging", "KVM runs with NPT or EPT here (npt=0 or ept=0 turns it off)"};
+             : Missing{"no-shadow-paging",
+                       "KVM runs with NPT or EPT here (npt=0 or ept=0 turns it off)"};
 }
 
 std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
@@ -46,8 +47,8 @@ std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
       return LacksCapability(kvm, KVM_CAP_READONLY_MEM, 1, "no-readonly-slots",
                              "KVM_CAP_READONLY_MEM");
     case Need::kZapAllQuirk:
-      return LacksBits(kvm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_SLOT_ZAP_ALL,
-                       "no-zap-all-quirk", "KVM_CAP_DISABLE_QUIRKS2");
+      return LacksBits(kvm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_SLOT_ZAP_ALL, "no-zap-all-quirk",
+                       "KVM_CAP_DISABLE_QUIRKS2");
     case Need::kSmm:
       return LacksCapability(kvm, KVM_CAP_X86_SMM, 1, "no-smm", "KVM_CAP_X86_SMM");
     default:

@@ -53,8 +53,7 @@ std::string ListAsCTest(std::string_view suite, std::string_view runner);
 
 }  // namespace kct
 
-#define KCT_TEST(fixture, name, ...)                                                        \
-  static const ::kct::Registration kct_registration_##fixture##_##name(                     \
-      ::kct::TestEntry{#fixture, #name, __FILE__, __LINE__, fixture::kKind, fixture::Needs(), \
-                       {__VA_ARGS__}});                                                     \
+#define KCT_TEST(fixture, name, ...)                                                          \
+  static const ::kct::Registration kct_registration_##fixture##_##name(::kct::TestEntry{      \
+      #fixture, #name, __FILE__, __LINE__, fixture::kKind, fixture::Needs(), {__VA_ARGS__}}); \
   TEST_F(fixture, name)

@@ -170,15 +170,13 @@ void ReportKernelLog(const std::vector<std::string>& lines) {
 
 void ReportStallAndExit(const Stall& stall) {
   std::lock_guard lock(mutex);
-  const std::string_view clause =
-      test.blamed ? test.blamed->text() : test.clauses.empty() ? "" : test.clauses[0].text();
+  const std::string_view clause = test.blamed            ? test.blamed->text()
+                                  : test.clauses.empty() ? ""
+                                                         : test.clauses[0].text();
   Worsen(Verdict::kHang);
   const std::string text = stall.ToString();
   Say("   HANG   ", fmt::format("{} breaks {}\n{}", test.name, clause, text));
-  Emit({{"event", "hang"},
-        {"clause", clause},
-        {"text", text},
-        {"released", stall.AllReleased()}});
+  Emit({{"event", "hang"}, {"clause", clause}, {"text", text}, {"released", stall.AllReleased()}});
   EmitHistory();
   EmitEnd();
   _exit(ExitStatus(Verdict::kHang));

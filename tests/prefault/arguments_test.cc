@@ -38,9 +38,8 @@ KCT_TEST(PrefaultArguments, RejectsEveryFlag, "PREFAULT-03", "PREFAULT-19") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make());
 
   for (int bit = 0; bit < 64; ++bit) {
-    EXPECT_THAT(scene.vcpu.PreFaultMemory({.gpa = Scene::kGpa.value,
-                                           .size = kPage.count,
-                                           .flags = uint64_t{1} << bit}),
+    EXPECT_THAT(scene.vcpu.PreFaultMemory(
+                    {.gpa = Scene::kGpa.value, .size = kPage.count, .flags = uint64_t{1} << bit}),
                 FailsWith(EINVAL));
   }
 }
@@ -122,9 +121,8 @@ KCT_TEST(PrefaultUnderShadowPaging, NamesBadArgumentsFirst, "PREFAULT-10") {
   const uint64_t gpa = Scene::kGpa.value;
 
   ExpectAllInvalid(scene.vcpu, {{"unaligned", gpa + 1, kPage.count}, {"empty", gpa, 0}});
-  EXPECT_THAT(
-      scene.vcpu.PreFaultMemory({.gpa = gpa, .size = kPage.count, .flags = 1}),
-      FailsWith(EINVAL));
+  EXPECT_THAT(scene.vcpu.PreFaultMemory({.gpa = gpa, .size = kPage.count, .flags = 1}),
+              FailsWith(EINVAL));
 }
 
 // Without a stage-2 table indexed by GPA there is nothing to prefault.

@@ -43,12 +43,13 @@ KCT_TEST(PrefaultBacking, DoesNotDirtyUntouchedPages, "PREFAULT-24") {
   EXPECT_EQ(dirty, 0u) << "bits of the dirty log";
 }
 
-// Neither a read-only slot nor read-only host memory is in the way of a read.
+// A read-only slot is not in the way of a read.
 KCT_TEST(PrefaultBacking, AcceptsReadOnlySlots, "PREFAULT-25") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make({.flags = KVM_MEM_READONLY}));
   EXPECT_THAT(scene.vcpu.PreFault(scene.slot.range()), Completes());
 }
 
+// Nor is host memory that may only be read.
 KCT_TEST(PrefaultBacking, AcceptsReadOnlyHostMemory, "PREFAULT-26") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make());
   ASSERT_TRUE(Protect(scene.slot.hva(), scene.slot.size(), PROT_READ).ok());
@@ -115,8 +116,7 @@ KCT_TEST(PrefaultBacking, IsInterruptedInUserfaultfd, "PREFAULT-29", "PREFAULT-1
 }
 
 // After progress the same signal costs no answer: 0, and what is left.
-KCT_TEST(PrefaultBacking, IsInterruptedAfterProgress, "PREFAULT-30", "PREFAULT-18",
-         "PREFAULT-19") {
+KCT_TEST(PrefaultBacking, IsInterruptedAfterProgress, "PREFAULT-30", "PREFAULT-18", "PREFAULT-19") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make({.pages = 4}));
   ASSERT_OK_AND_ASSIGN(PageAnchor anchor, PageAnchor::At(scene.HvaOfPage(3)));
   Actor prefault("prefault");
@@ -149,9 +149,8 @@ KCT_TEST(PrefaultBacking, IgnoresBlockedSignalsAndImmediateExit, "PREFAULT-30") 
 // A poisoned page is announced as a hardware error is: SIGBUS with the host address, and EINTR.
 KCT_TEST(PrefaultBacking, ReportsPoisonAsSigbus, "PREFAULT-31", "PREFAULT-19") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make());
-  ASSERT_OK_AND_ASSIGN(
-      Userfaultfd uffd,
-      Userfaultfd::Register(scene.slot.hva(), scene.slot.size(), MissingPage::kWait));
+  ASSERT_OK_AND_ASSIGN(Userfaultfd uffd, Userfaultfd::Register(scene.slot.hva(), scene.slot.size(),
+                                                               MissingPage::kWait));
   ASSERT_OK(uffd.SupplyPoison(scene.slot.hva(), kPage));
   const SigbusCatcher catcher;
 
@@ -164,9 +163,8 @@ KCT_TEST(PrefaultBacking, ReportsPoisonAsSigbus, "PREFAULT-31", "PREFAULT-19") {
 // A caller that blocks SIGBUS gets an answer too, instead of a call that tries for ever.
 KCT_TEST(PrefaultBacking, AnswersPoisonToACallerThatBlocksSigbus, "PREFAULT-54") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make());
-  ASSERT_OK_AND_ASSIGN(
-      Userfaultfd uffd,
-      Userfaultfd::Register(scene.slot.hva(), scene.slot.size(), MissingPage::kWait));
+  ASSERT_OK_AND_ASSIGN(Userfaultfd uffd, Userfaultfd::Register(scene.slot.hva(), scene.slot.size(),
+                                                               MissingPage::kWait));
   ASSERT_OK(uffd.SupplyPoison(scene.slot.hva(), kPage));
   sigset_t blocked;
   sigemptyset(&blocked);

@@ -24,8 +24,8 @@ KCT_TEST(PrefaultWithZapAll, ComesBackWhenItsSlotHasGone, "PREFAULT-40") {
   ASSERT_OK_AND_ASSIGN(const History history, race.Run());
   ASSERT_MET("prefault against delete of its slot, zap-all quirk on", history);
 
-  EXPECT_THAT(history, EveryCall("prefault", AnyOf(MakesProgress(), FailsWith(EAGAIN),
-                                                   FailsWith(ENOENT))));
+  EXPECT_THAT(history,
+              EveryCall("prefault", AnyOf(MakesProgress(), FailsWith(EAGAIN), FailsWith(ENOENT))));
   EXPECT_THAT(history, EveryCall("delete", Succeeds()));
 }
 

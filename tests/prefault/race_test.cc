@@ -30,8 +30,8 @@ KCT_TEST(PrefaultRaces, WithDeleteMapsSomethingOrSaysWhy, "PREFAULT-36", "PREFAU
   ASSERT_OK_AND_ASSIGN(const History history, race.Run());
   ASSERT_MET("prefault against delete of its slot", history);
 
-  EXPECT_THAT(history, EveryCall("prefault", AnyOf(MakesProgress(), FailsWith(EAGAIN),
-                                                   FailsWith(ENOENT))));
+  EXPECT_THAT(history,
+              EveryCall("prefault", AnyOf(MakesProgress(), FailsWith(EAGAIN), FailsWith(ENOENT))));
   EXPECT_THAT(history, EveryCall("delete", Succeeds()));
   SCOPED_CLAUSE("PREFAULT-37");
   EXPECT_THAT(scene.vcpu.PreFaultAll(scene.slot.range()), Completes());

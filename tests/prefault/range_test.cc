@@ -91,9 +91,9 @@ KCT_TEST(PrefaultRange, NeverPassesTheEndInsideAHugePage, "PREFAULT-21", "PREFAU
   madvise(Pointer(scene.slot.hva()), scene.slot.size().count, MADV_HUGEPAGE);
   std::memset(Pointer(scene.slot.hva()), 1, scene.slot.size().count);
 
-  for (const GpaRange& range : {GpaRange{Scene::kGpa + Pages(1), Pages(2)},
-                                GpaRange{Scene::kGpa + Pages(511), Pages(2)},
-                                GpaRange{Scene::kGpa + Pages(3), Pages(700)}, scene.slot.range()}) {
+  for (const GpaRange& range :
+       {GpaRange{Scene::kGpa + Pages(1), Pages(2)}, GpaRange{Scene::kGpa + Pages(511), Pages(2)},
+        GpaRange{Scene::kGpa + Pages(3), Pages(700)}, scene.slot.range()}) {
     const PreFaultCall call = scene.vcpu.PreFault(range);
     EXPECT_THAT(call, Completes());
     EXPECT_EQ(call.after.gpa, range.end().value);
