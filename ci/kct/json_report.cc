@@ -40,6 +40,7 @@ json ResultAsJson(const RunReport& report, const TestResult& result) {
                      {"rounds", race.rounds},
                      {"meetings", race.meetings},
                      {"target", race.target},
+                     {"anchored", race.anchored},
                      {"answers", race.answers}});
   }
   json failures = json::array();

@@ -23,6 +23,7 @@ RaceCount ParseRace(const json& event) {
           .rounds = event.value("rounds", uint64_t{0}),
           .meetings = event.value("meetings", uint64_t{0}),
           .target = event.value("target", uint64_t{0}),
+          .anchored = event.value("anchored", false),
           .answers = event.value("answers", std::map<std::string, uint64_t>{})};
 }
 

@@ -201,7 +201,12 @@ RunReport Sample() {
   report.results[1].known_reason = "PREFAULT-36: a commit";
   report.results[2].skip_reason = "no-prefault";
   report.results[2].assignment.test.clauses = {"PREFAULT-01"};
-  report.results[3].races = {{"prefault against delete", {}, 994, 203, 200, {{"prefault: 0", 9}}}};
+  report.results[3].races = {{.name = "prefault against delete",
+                              .rounds = 994,
+                              .meetings = 203,
+                              .target = 200,
+                              .answers = {{"prefault: 0", 9}}},
+                             {.name = "delete began in the first page", .anchored = true}};
   return report;
 }
 
@@ -225,7 +230,8 @@ TEST(TextReport, ShowsThatARaceWasOne) {
   report.results = {report.results[3]};
   EXPECT_THAT(
       TextReport(report, Colors::kOff),
-      AllOf(HasSubstr("994 rounds, 203 meetings (200 wanted)"), HasSubstr("prefault: 0 ×9")));
+      AllOf(HasSubstr("994 rounds, 203 meetings (200 wanted)"), HasSubstr("prefault: 0 ×9"),
+            HasSubstr("anchored: delete began in the first page")));
 }
 
 TEST(JsonReport, IsReadableAndComplete) {

@@ -36,6 +36,7 @@ struct RaceCount {
   uint64_t rounds = 0;
   uint64_t meetings = 0;
   uint64_t target = 0;
+  bool anchored = false;                    // one meeting, brought about by parking one side
   std::map<std::string, uint64_t> answers;  // "prefault: EAGAIN" -> how often
 };
 

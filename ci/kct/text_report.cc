@@ -90,6 +90,10 @@ void AddHeader(Page& page, const RunReport& report) {
 
 void AddRaces(Page& page, const TestResult& result) {
   for (const RaceCount& race : result.races) {
+    if (race.anchored) {
+      page.Line("                   anchored: {}", race.name);
+      continue;
+    }
     page.Line("                   race {}: {} rounds, {} meetings{}", race.name, race.rounds,
               race.meetings,
               race.target > 0 ? fmt::format(" ({} wanted)", race.target) : std::string());

@@ -15,7 +15,7 @@ constexpr std::string_view kInGuest[] = {"svm_vcpu_run", "vmx_vcpu_run"};
 std::string StateText(const StalledThread& thread) {
   switch (thread.state) {
     case 'R':
-      return fmt::format("running in the kernel, {:.1f} s of CPU since", thread.cpu_seconds);
+      return fmt::format("running, {:.1f} s of CPU since", thread.cpu_seconds);
     case 'D':
       return "asleep, not interruptible";
     case 'S':
@@ -66,6 +66,10 @@ std::string Stall::Cycle() const {
         spinner ? "retries inside the kernel and never leaves"
                 : "and waits for a userfaultfd page that nobody supplies");
   }
+  if (spinner && spinner->kernel_stack.empty()) {
+    return fmt::format("\"{}\" runs, in the kernel or in its guest, and does not come back.",
+                       spinner->name);
+  }
   if (spinner) {
     return fmt::format(
         "\"{}\" runs inside the kernel without end: a retry loop whose condition nobody changes.",
@@ -93,7 +97,9 @@ std::string Stall::ToString() const {
   text += fmt::format("Cycle: {}\n", Cycle());
   for (const StalledThread& thread : threads) {
     text += fmt::format("  {}: kernel stack\n{}", thread.name,
-                        Frames(thread.kernel_stack, "not to be had (needs root)"));
+                        Frames(thread.kernel_stack, thread.Spins()
+                                                            ? "not caught while it ran, or not root"
+                                                            : "not to be had (needs root)"));
     text += fmt::format("  {}: user stack\n{}", thread.name,
                         Frames(thread.user_stack, "not to be had: no signal reached the thread"));
   }

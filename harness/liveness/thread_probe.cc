@@ -83,46 +83,60 @@ bool ThreadProbe::BlockedIn(std::string_view function) const {
 
 namespace {
 
-// Reads the traces out of what SysRq-l logs: a line with "PID: n Comm:" names the thread, and the
-// lines after "Call Trace:" its functions, until the next CPU's.
-std::vector<RunningStack> ParseTraces(const std::vector<std::string>& lines) {
+// Reads the trace of a thread out of what SysRq-l logs: a line with "PID: n Comm:" names the
+// thread, the lines after it have its functions, until the next CPU's.
+std::vector<std::string> TraceOf(pid_t tid, const std::vector<std::string>& lines) {
   static const std::regex pid_line("PID: ([0-9]+) Comm:");
   static const std::regex rip_line("RIP: [0-9a-f]+:([A-Za-z0-9_.]+)\\+");
   static const std::regex frame_line("^ *(\\? )?([A-Za-z0-9_.]+)\\+0x[0-9a-f]+/0x[0-9a-f]+");
-  std::vector<RunningStack> stacks;
+  std::vector<std::string> frames;
+  bool ours = false;
   for (const std::string& line : lines) {
     std::smatch match;
     if (std::regex_search(line, match, pid_line)) {
-      stacks.push_back({static_cast<pid_t>(std::stol(match[1])), {}});
-    } else if (stacks.empty()) {
+      ours = std::stol(match[1]) == tid;
+    } else if (!ours) {
       continue;
-    } else if (std::regex_search(line, match, rip_line) && stacks.back().frames.empty()) {
-      stacks.back().frames.push_back(match[1]);
+    } else if (std::regex_search(line, match, rip_line) && frames.empty()) {
+      frames.push_back(match[1]);
     } else if (std::regex_search(line, match, frame_line) && !match[1].matched) {
-      stacks.back().frames.push_back(match[2]);  // "? f" is a guess of the unwinder: left out
+      frames.push_back(match[2]);  // "? f" is a guess of the unwinder: left out
     }
   }
-  return stacks;
+  return frames;
+}
+
+// What the kernel logs for one SysRq-l: the other CPUs answer by interrupt, so the answer is
+// complete when the log stops growing.
+std::vector<std::string> LogOfAllCpus(KernelLog& log, int trigger, Instant deadline) {
+  std::vector<std::string> lines;
+  if (write(trigger, "l", 1) != 1) return lines;
+  int quiet_looks = 0;
+  WaitUntil(
+      [&] {
+        std::vector<std::string> more = log.NewLines();
+        quiet_looks = more.empty() ? quiet_looks + 1 : 0;
+        lines.insert(lines.end(), more.begin(), more.end());
+        return !lines.empty() && quiet_looks > 300;
+      },
+      deadline);
+  return lines;
 }
 
 }  // namespace
 
-std::vector<RunningStack> StacksOfRunningThreads(Instant deadline) {
+std::vector<std::string> StackOfRunningThread(pid_t tid, Instant deadline) {
   Result<KernelLog> log = KernelLog::FromNow();
-  UniqueFd trigger(open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC));
-  if (!log || !trigger || write(trigger.get(), "l", 1) != 1) return {};
-  // The other CPUs answer by interrupt; the log is complete when it stops growing.
-  std::vector<std::string> lines;
-  int quiet_looks = 0;
+  const UniqueFd trigger(open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC));
+  if (!log || !trigger) return {};
+  std::vector<std::string> frames;
   WaitUntil(
       [&] {
-        std::vector<std::string> more = log->NewLines();
-        quiet_looks = more.empty() ? quiet_looks + 1 : 0;
-        lines.insert(lines.end(), more.begin(), more.end());
-        return !lines.empty() && quiet_looks > 1000;
+        frames = TraceOf(tid, LogOfAllCpus(*log, trigger.get(), deadline));
+        return !frames.empty();
       },
       deadline);
-  return ParseTraces(lines);
+  return frames;
 }
 
 }  // namespace kct

@@ -33,12 +33,9 @@ class ThreadProbe {
   pid_t tid_;
 };
 
-// Kernel stacks of threads that are running, taken by asking every CPU for a backtrace (SysRq-l)
-// and reading the kernel log. Pairs of thread id and functions, innermost first. Needs root.
-struct RunningStack {
-  pid_t tid;
-  std::vector<std::string> frames;
-};
-std::vector<RunningStack> StacksOfRunningThreads(Instant deadline);
+// The kernel stack of a thread that runs, for which /proc has none: asks every CPU for a backtrace
+// (SysRq-l) and reads the kernel log, again and again until the thread was on a CPU at that moment.
+// Functions, innermost first; empty if it was not caught by the deadline. Needs root.
+std::vector<std::string> StackOfRunningThread(pid_t tid, Instant deadline);
 
 }  // namespace kct

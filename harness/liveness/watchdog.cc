@@ -17,6 +17,7 @@ namespace {
 
 constexpr Duration kTick = 50ms;
 constexpr Duration kPatienceForSignal = 1s;
+constexpr Duration kPatienceForStack = 1s;
 
 // Takes the user stack of the thread it interrupts. Without SA_RESTART, so that a call that can be
 // interrupted is.
@@ -73,12 +74,9 @@ void TryToRelease(Stall& stall) {
 }
 
 void AddStacksOfRunningThreads(Stall& stall) {
-  const bool someone_runs = std::any_of(stall.threads.begin(), stall.threads.end(),
-                                        [](const StalledThread& t) { return t.Spins(); });
-  if (!someone_runs) return;
-  for (const RunningStack& stack : StacksOfRunningThreads(Clock::now() + 1s)) {
-    for (StalledThread& thread : stall.threads) {
-      if (thread.tid == stack.tid) thread.kernel_stack = stack.frames;
+  for (StalledThread& thread : stall.threads) {
+    if (thread.Spins()) {
+      thread.kernel_stack = StackOfRunningThread(thread.tid, Clock::now() + kPatienceForStack);
     }
   }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/testing/needs.h"
 
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "harness/kvm/kvm.h"
 
@@ -30,6 +32,19 @@ std::optional<Missing> LacksPaging(Paging wanted) {
              ? Missing{"no-two-dimensional-paging", "KVM runs without NPT or EPT here"}
              : Missing{"no-shadow-paging",
                        "KVM runs with NPT or EPT here (npt=0 or ept=0 turns it off)"};
+}
+
+// Up to 6.12 the age has 19 bits (mmu/spte.h) and an update takes the better part of a millisecond:
+// a turn lasts minutes.
+std::optional<Missing> LacksMmioTurn() {
+  utsname names;
+  uname(&names);
+  int major = 0, minor = 0;
+  std::sscanf(names.release, "%d.%d", &major, &minor);
+  if (std::pair(major, minor) > std::pair(6, 12)) return std::nullopt;
+  return Missing{"mmio-age-of-19-bits",
+                 fmt::format("in {} the age of MMIO entries takes minutes to come round",
+                             names.release)};
 }
 
 std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
@@ -61,6 +76,7 @@ std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
 std::optional<Missing> Lacks(Need need) {
   if (need == Need::kTdp) return LacksPaging(Paging::kTdp);
   if (need == Need::kShadow) return LacksPaging(Paging::kShadow);
+  if (need == Need::kMmioTurn) return LacksMmioTurn();
   if (need == Need::kRoot) {
     if (geteuid() == 0) return std::nullopt;
     return Missing{"not-root", "kernel stacks and module parameters are for root"};

@@ -19,6 +19,7 @@ enum class Need {
   kReadonlyMem,  // read-only slots
   kZapAllQuirk,  // the quirk SLOT_ZAP_ALL can be turned off
   kSmm,          // system management mode
+  kMmioTurn,     // the age of MMIO entries comes round in a time one can wait for
   kRoot,         // kernel stacks, module parameters
 };
 

@@ -16,13 +16,14 @@ namespace {
 using testing::AnyOf;
 
 class MemslotVcpu : public VmTest<> {};
+class MemslotNone : public VmTest<Need::kTdp> {};
 class MemslotForeignProcess : public VmTest<> {};
 
 // How long a guest may loop on purpose.
 constexpr Duration kLongRun = 20s;
 
 // A new vCPU of a VM without slots finds no first instruction: KVM gives up emulating it.
-KCT_TEST(MemslotVcpu, WithoutAnySlotIsAnInternalError, "MEMSLOT-39") {
+KCT_TEST(MemslotNone, WithoutAnySlotIsAnInternalError, "MEMSLOT-39") {
   ASSERT_OK_AND_ASSIGN(Vm vm, Vm::Create());
   ASSERT_OK_AND_ASSIGN(Vcpu vcpu, vm.AddVcpu());
 
@@ -67,7 +68,7 @@ KCT_TEST(MemslotVcpu, AnNmiThroughMmioNamesTheGpa, "MEMSLOT-40") {
 }
 
 // Nor can an interrupt, which differs from the former in how the hardware reports it.
-KCT_TEST(MemslotVcpu, AnInterruptThroughMmioNamesTheGpa, "MEMSLOT-40") {
+KCT_TEST(MemslotVcpu, AnInterruptThroughMmioNamesTheGpa, "MEMSLOT-47") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestWithItsIdtAt(2_GiB_gpa));
   const kvm_interrupt interrupt{.irq = 0x20};
   ASSERT_THAT(IssueAt(scene.cpu.vcpu().fd(), KVM_INTERRUPT, &interrupt), Succeeds());
@@ -101,7 +102,7 @@ KCT_TEST(MemslotVcpu, LosingItsCodeIsAnExit, "MEMSLOT-41", "MEMSLOT-27") {
 }
 
 // So does deleting the one that its page tables, its IDT and its stack are in as well.
-KCT_TEST(MemslotVcpu, LosingItsPageTablesIsAnExit, "MEMSLOT-41", "MEMSLOT-27") {
+KCT_TEST(MemslotVcpu, LosingItsPageTablesIsAnExit, "MEMSLOT-48") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
   ASSERT_OK(scene.cpu.Load(Program().SpinUntilFlag()));
 
