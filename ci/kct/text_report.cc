@@ -186,13 +186,27 @@ void AddFindings(Page& page, const RunReport& report) {
   }
 }
 
+// The line of a stall's text that names the cycle of waiting; empty if there is none.
+std::string CycleOf(const TestResult& result) {
+  constexpr std::string_view kMark = "Cycle: ";
+  for (const Hang& hang : result.hangs) {
+    const std::size_t start = hang.text.find(kMark);
+    if (start != std::string::npos) {
+      return hang.text.substr(start, hang.text.find('\n', start) - start);
+    }
+  }
+  return "";
+}
+
 void AddKnown(Page& page, const RunReport& report, News news, std::string_view heading) {
   std::set<std::string> lines;  // repeats say the same again
   for (const TestResult& result : report.results) {
     if (result.news != news) continue;
-    lines.insert(fmt::format("  {} {} ({})\n                  {}", page.Padded(result.verdict),
+    const std::string cycle = CycleOf(result);
+    lines.insert(fmt::format("  {} {} ({})\n                  {}{}{}", page.Padded(result.verdict),
                              result.assignment.test.name, Name(result.assignment.mode),
-                             result.known_reason));
+                             result.known_reason, cycle.empty() ? "" : "\n                  ",
+                             cycle));
   }
   if (lines.empty()) return;
   page.Heading(heading);
