@@ -60,6 +60,15 @@ TEST_F(Cli, ListsWithoutAKernel) {
   EXPECT_THAT(output.out, HasSubstr("A.b"));
 }
 
+TEST_F(Cli, ProvesOnlyWhatHasALieForEachTest) {
+  const auto prove = [&] { return Kct({"prove", "--programs", folder_ / "suites"}); };
+  ExpectRefusal(prove(), Exit::kFindings, "A.b: no lie for it in tests/a/can_fail.txt");
+  Put("suites/a.can_fail.txt", "A.b  lie\nA.c  lie\n");
+  ExpectRefusal(prove(), Exit::kFindings, "names A.c, which is no test");
+  Put("suites/a.can_fail.txt", "A.b\n");
+  ExpectRefusal(prove(), Exit::kUsage, "a.can_fail.txt:1: expected SUITE.NAME");
+}
+
 TEST_F(Cli, RefusesBadOptions) {
   ExpectRefusal(Run({"--filter", "Z*"}), Exit::kUsage, "no test matches: --filter Z*");
   ExpectRefusal(Run({"--filter", "A::b"}), Exit::kUsage, "empty pattern");

@@ -10,8 +10,8 @@ int Stopped(Exit exit, std::string why) {
   return static_cast<int>(Complain({exit, std::move(why)}));
 }
 
-// Prints what comes until the program has ended.
-int Follow(Machine& machine) {
+// Sends the command once the machine is up, and prints what comes until the program has ended.
+int Follow(Machine& machine, const std::string& command) {
   for (;;) {
     const Heard heard = machine.Listen();
     if (std::holds_alternative<Interrupted>(heard)) {
@@ -22,6 +22,9 @@ int Follow(Machine& machine) {
     }
     const Message& message = std::get<Message>(heard);
     switch (message.kind) {
+      case Message::Kind::kUp:
+        machine.Send(command);
+        break;
       case Message::Kind::kOutput:
         fmt::print("{}\n", message.text);
         std::fflush(stdout);
@@ -54,8 +57,7 @@ int Execute(LabOptions lab_options, const ExecOptions& options) {
   std::string command =
       fmt::format("run 1 {} /bin/{}", options.limit_seconds, program.filename().string());
   for (std::size_t i = 1; i < options.command.size(); ++i) command += " " + options.command[i];
-  (*machine)->Send(command);
-  return Follow(**machine);
+  return Follow(**machine, command);
 }
 
 }  // namespace kct
