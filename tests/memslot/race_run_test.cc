@@ -198,6 +198,8 @@ KCT_TEST(MemslotRacingRun, RunsAfterADeleteAreMmio, "MEMSLOT-28") {
   race.Actor("delete", [&] { return remove.Make(); });
   race.AfterRound([&] {
     looker.RunOnce();
+    // The run before may have ended at the last access of a round: then its port comes first.
+    if (looker.last() == ExitKind::kIo) looker.RunOnce();
     if (looker.last() != ExitKind::kMmio) ++others;
     remove.Again();
     return scene.slot.Restore();

@@ -17,7 +17,7 @@ class PrefaultWithZapAll : public RaceTest<Need::kTdp, Need::kPrefault> {};
 // obsolete after its slot has gone has to come back as well.
 KCT_TEST(PrefaultWithZapAll, ComesBackWhenItsSlotHasGone, "PREFAULT-40") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make({.pages = 64}));
-  Race race(Seed(), {.meetings = 100});
+  Race race(Seed(), {.meetings = 60});
   race.Actor("prefault", [&] { return scene.vcpu.PreFault(scene.slot.range()); });
   race.Actor("delete", [&] { return scene.slot.Delete(); });
   race.AfterRound([&] { return scene.slot.Restore(); });

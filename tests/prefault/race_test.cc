@@ -23,7 +23,7 @@ constexpr SceneOptions kQuiet{.pages = 64, .zap_all = ZapAllQuirk::kOff};
 // the slot is going (EAGAIN) or gone (ENOENT). Afterwards the same call completes.
 KCT_TEST(PrefaultRaces, WithDeleteMapsSomethingOrSaysWhy, "PREFAULT-36", "PREFAULT-19") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make(kQuiet));
-  Race race(Seed(), {.meetings = 100});
+  Race race(Seed(), {.meetings = 60});
   race.Actor("prefault", [&] { return scene.vcpu.PreFault(scene.slot.range()); });
   race.Actor("delete", [&] { return scene.slot.Delete(); });
   race.AfterRound([&] { return scene.slot.Restore(); });
@@ -42,7 +42,7 @@ KCT_TEST(PrefaultRaces, WithDeleteMapsSomethingOrSaysWhy, "PREFAULT-36", "PREFAU
 KCT_TEST(PrefaultRaces, WithACoveringMoveNeverSaysNoSlot, "PREFAULT-38", "PREFAULT-36") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make(kQuiet));
   const GpaRange middle{Scene::kGpa + kPage, scene.slot.size() - kPage};
-  Race race(Seed(), {.meetings = 100});
+  Race race(Seed(), {.meetings = 60});
   race.Actor("prefault", [&] { return scene.vcpu.PreFault(middle); });
   race.Actor("move", [&] { return scene.slot.MoveTo(Scene::kGpa + kPage); });
   race.AfterRound([&] { return scene.slot.MoveTo(Scene::kGpa); });
@@ -56,7 +56,7 @@ KCT_TEST(PrefaultRaces, WithACoveringMoveNeverSaysNoSlot, "PREFAULT-38", "PREFAU
 // Host pages that come and go are KVM's business: it retries, and the caller sees only success.
 KCT_TEST(PrefaultRaces, WithInvalidationsAlwaysCompletes, "PREFAULT-43") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make(kQuiet));
-  Race race(Seed(), {.meetings = 100});
+  Race race(Seed(), {.meetings = 60});
   race.Actor("prefault", [&] { return scene.vcpu.PreFault(scene.slot.range()); });
   race.Actor("drop", [&] { return DropPages(scene.slot.hva(), scene.slot.size()); });
   ASSERT_OK_AND_ASSIGN(const History history, race.Run());
