@@ -4,6 +4,9 @@
 #include <benchmark/benchmark.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
+
+#include "harness/abi/host_memory.h"
 #include "harness/kvm/vm.h"
 #include "harness/liveness/in_flight.h"
 #include "harness/race/race.h"
@@ -56,26 +59,49 @@ void PrefaultThroughTheHarness(benchmark::State& state) {
 }
 BENCHMARK(PrefaultThroughTheHarness);
 
-// Prefault of 64 pages against deletion of their slot, for two seconds.
-void RaceMeetings(benchmark::State& state, StartLine start_line) {
-  uint64_t meetings = 0, rounds = 0;
+// Runs a race for two seconds; counts its meetings, and how many of them were of the commonest
+// phase: near 1 means that the calls always met in the same way.
+void CountMeetings(benchmark::State& state, Race& race, StartLine start_line) {
+  race.UseStartLine(start_line);
+  BENCH_ASSIGN(const History history, race.Run());
+  uint32_t commonest = 0;
+  for (const auto& [phase, count] : history.phases) commonest = std::max(commonest, count);
+  state.counters["meetings/s"] = benchmark::Counter(history.meetings, benchmark::Counter::kIsRate);
+  state.counters["met"] = static_cast<double>(history.meetings) / history.rounds;
+  state.counters["commonest"] = static_cast<double>(commonest) / std::max(history.meetings, 1u);
+}
+
+constexpr RaceOptions kTwoSeconds{.meetings = 1'000'000, .patience = 2s, .most_rounds = 1'000'000};
+
+// Long calls: prefault of 64 pages against deletion of their slot.
+void RaceOfLongCalls(benchmark::State& state, StartLine start_line) {
   for (auto _ : state) {
     BENCH_ASSIGN(const Scene scene, Scene::Make({.pages = 64, .zap_all = ZapAllQuirk::kOff}));
-    Race race(1, {.meetings = 1'000'000, .patience = 2s});
-    race.UseStartLine(start_line);
+    Race race(1, kTwoSeconds);
     race.Actor("prefault", [&] { return scene.vcpu.PreFault(scene.slot.range()); });
     race.Actor("delete", [&] { return scene.slot.Delete(); });
     race.AfterRound([&] { return scene.slot.Restore(); });
-    BENCH_ASSIGN(const History history, race.Run());
-    meetings += history.meetings;
-    rounds += history.rounds;
+    CountMeetings(state, race, start_line);
   }
-  state.counters["meetings/s"] =
-      benchmark::Counter(static_cast<double>(meetings), benchmark::Counter::kIsRate);
-  state.counters["met"] = static_cast<double>(meetings) / static_cast<double>(rounds);
 }
-BENCHMARK_CAPTURE(RaceMeetings, barrier, StartLine::kBarrier)->Iterations(3)->UseRealTime();
-BENCHMARK_CAPTURE(RaceMeetings, adaptive, StartLine::kAdaptive)->Iterations(3)->UseRealTime();
+BENCHMARK_CAPTURE(RaceOfLongCalls, together, StartLine::kBarrier)->Iterations(1)->UseRealTime();
+BENCHMARK_CAPTURE(RaceOfLongCalls, aimed, StartLine::kAdaptive)->Iterations(1)->UseRealTime();
+
+// Short calls that begin apart: prefault of a page against dropping it, after some other work.
+void RaceOfShortCalls(benchmark::State& state, StartLine start_line) {
+  for (auto _ : state) {
+    BENCH_ASSIGN(const Scene scene, Scene::Make({.pages = 1, .zap_all = ZapAllQuirk::kOff}));
+    Race race(1, kTwoSeconds);
+    race.Actor("prefault", [&] { return scene.vcpu.PreFault(scene.slot.range()); });
+    race.Actor("drop", [&] {
+      for (int i = 0; i < 50; ++i) scene.vm.CheckExtension(KVM_CAP_NR_MEMSLOTS);
+      return DropPages(scene.slot.hva(), kPage);
+    });
+    CountMeetings(state, race, start_line);
+  }
+}
+BENCHMARK_CAPTURE(RaceOfShortCalls, together, StartLine::kBarrier)->Iterations(1)->UseRealTime();
+BENCHMARK_CAPTURE(RaceOfShortCalls, aimed, StartLine::kAdaptive)->Iterations(1)->UseRealTime();
 
 }  // namespace
 }  // namespace kct
