@@ -89,11 +89,14 @@ Status Check(RawOptions& raw) {
   return {};
 }
 
-Exit ListKernels() {
+enum class Kernels { kNewestOfEachSeries, kAll };
+
+Exit ListKernels(Kernels which) {
   const auto say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
   const auto kernels = KernelStore(DefaultCacheDirectory()).List(say);
   if (!kernels) return Complain({Exit::kMachine, kernels.error().message});
-  fmt::print("{}", KernelTable(kernels.value()));
+  fmt::print("{}", KernelTable(which == Kernels::kAll ? kernels.value()
+                                                      : NewestOfEachSeries(kernels.value())));
   return Exit::kNothingNew;
 }
 
@@ -133,6 +136,7 @@ struct CommandLine {
   std::filesystem::path session_folder;
   std::string test;
   ExecOptions exec_options;
+  bool all_kernels = false;
   CLI::App* run;
   CLI::App* prove;
   CLI::App* exec;
@@ -171,7 +175,8 @@ CommandLine::CommandLine(CLI::App& app)
   run->footer(kExitStatusHelp);
   CLI::App* kernel = app.add_subcommand("kernel", "Debian's kernels");
   kernel->require_subcommand(1);
-  list = kernel->add_subcommand("list", "What there is");
+  list = kernel->add_subcommand("list", "The newest of each series");
+  list->add_flag("--all", all_kernels, "All that there are");
   get = kernel->add_subcommand("get", "Fetch one into the cache");
   get->add_option("SPEC", spec, "debian:7.3 …")->required();
   clauses = app.add_subcommand("clauses", "All clauses, and the tests of each");
@@ -204,7 +209,9 @@ Exit Main(int argc, char** argv) {
   if (line.run->parsed()) return RunTests(raw.run);
   if (line.prove->parsed()) return Prove(raw.run);
   if (line.exec->parsed()) return Exit{Execute(raw.run.lab, line.exec_options)};
-  if (line.list->parsed()) return ListKernels();
+  if (line.list->parsed()) {
+    return ListKernels(line.all_kernels ? Kernels::kAll : Kernels::kNewestOfEachSeries);
+  }
   if (line.get->parsed()) return GetKernel(line.spec);
   if (line.clauses->parsed()) return ListClauses(raw.run.lab);
   const SessionOptions session{line.session_folder, raw.run.lab, raw.run.selection.seed};
