@@ -105,7 +105,8 @@ TEST_F(Machines, AreHeardThroughGarbage) {
 }
 
 TEST_F(Machines, LeaveNoProcessBehind) {
-  auto machine = PlayQemu("cat >/dev/null & echo U $!; wait");
+  // A child that doesn't end of its own: not by the end of its input either.
+  auto machine = PlayQemu("tail -f /dev/null & echo U $!; wait");
   const pid_t grandchild = std::stoi(std::get<Message>(machine->Listen()).text);
   ASSERT_EQ(kill(grandchild, 0), 0);
   machine.reset();
