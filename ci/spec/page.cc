@@ -7,11 +7,15 @@
 #include <regex>
 #include <sstream>
 
+#include "ci/spec/doc_field.h"
+
 namespace kct {
 namespace {
 
-constexpr std::array<std::string_view, 6> kFields{"Claim",   "Standing", "Source",
+constexpr std::array<std::string_view, 7> kFields{"Claim",   "Standing", "Source",  "Doc",
                                                   "Kernels", "Needs",    "Untested"};
+
+bool MayBeLeftOut(std::string_view field) { return field == "Doc" || field == "Untested"; }
 
 // What a machine, kernel or VM must offer before a clause says anything about it.
 constexpr std::array<std::string_view, 12> kNeeds{"any",  "tdp", "shadow", "nested", "smm", "root",
@@ -111,9 +115,20 @@ Status CheckKernels(const std::string& where, std::string_view kernels) {
   return {};
 }
 
+Status CheckDoc(const Draft& draft, Standing standing) {
+  const auto doc = draft.fields.find("Doc");
+  if (doc == draft.fields.end()) return {};
+  Result<std::vector<DocEntry>> entries = ParseDocField(doc->second);
+  if (!entries) return MakeError("{}: {}: Doc: {}", draft.where, draft.id, entries.error().message);
+  if (standing == Standing::kDocumented && std::ranges::all_of(*entries, &DocEntry::IsSilent)) {
+    return MakeError("{}: {} is documented, but its Doc names no sentence", draft.where, draft.id);
+  }
+  return {};
+}
+
 Result<PageClause> FinishClause(Draft draft) {
   for (std::string_view name : kFields) {
-    if (name != "Untested" && !draft.fields.contains(name)) {
+    if (!MayBeLeftOut(name) && !draft.fields.contains(name)) {
       return MakeError("{}: {} has no field {}", draft.where, draft.id, name);
     }
   }
@@ -123,6 +138,7 @@ Result<PageClause> FinishClause(Draft draft) {
     return MakeError("{}: {} has unknown standing '{}'; expected one of {}", draft.where, draft.id,
                      standing, fmt::join(kStandingNames, " | "));
   }
+  KCT_TRY_STATUS(CheckDoc(draft, *known));
   KCT_TRY_STATUS(CheckNeeds(draft.where, draft.fields["Needs"]));
   KCT_TRY_STATUS(CheckKernels(draft.where, draft.fields["Kernels"]));
   return PageClause{draft.where,
@@ -133,7 +149,8 @@ Result<PageClause> FinishClause(Draft draft) {
                     draft.fields["Source"],
                     draft.fields["Kernels"],
                     draft.fields["Needs"],
-                    draft.fields["Untested"]};
+                    draft.fields["Untested"],
+                    draft.fields["Doc"]};
 }
 
 }  // namespace

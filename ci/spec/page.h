@@ -7,6 +7,7 @@
 //   Claim     A prefault of size 0 fails with EINVAL.
 //   Standing  documented
 //   Source    virt/kvm/kvm_main.c:kvm_vcpu_pre_fault_memory
+//   Doc       (may be left out) 4.143 KVM_PRE_FAULT_MEMORY "EINVAL" sha:1a2b3c4d5e
 //   Kernels   6.11..: as claimed
 //   Needs     any
 //   Untested  (only where no test can show it) why
@@ -34,6 +35,7 @@ struct PageClause {
   std::string kernels;
   std::string needs;
   std::string untested;  // empty: has a test
+  std::string doc;       // empty: left out
 };
 
 // The clauses of a page. `name` is what errors call it: "NAME:LINE: what is wrong".

@@ -18,6 +18,8 @@ constexpr std::string_view kGood =
     "          always.\n"
     "Standing  implemented, not documented\n"
     "Source    a.c:\"f\"\n"
+    "Doc       4.1 KVM_SING silent;\n"
+    "          4.2 KVM_HUM \"EINVAL\" sha:0123456789\n"
     "Kernels   6.11..6.17: hangs; 6.18..: EAGAIN\n"
     "Needs     swp | snp\n"
     "Untested  no hardware\n"
@@ -42,6 +44,7 @@ TEST(Page, AClauseIsReadFieldByField) {
   EXPECT_EQ(clause.claim, "A prefault of size 0 fails, always.");
   EXPECT_EQ(clause.standing, Standing::kImplemented);
   EXPECT_EQ(clause.source, "a.c:\"f\"");
+  EXPECT_EQ(clause.doc, "4.1 KVM_SING silent; 4.2 KVM_HUM \"EINVAL\" sha:0123456789");
   EXPECT_EQ(clause.kernels, "6.11..6.17: hangs; 6.18..: EAGAIN");
   EXPECT_EQ(clause.needs, "swp | snp");
   EXPECT_EQ(clause.untested, "no hardware");
@@ -51,6 +54,25 @@ TEST(Page, UntestedMayBeLeftOut) {
   auto clauses = ParsePage("p.md", Changed("Untested  no hardware\n", ""));
   ASSERT_TRUE(clauses) << clauses.error().message;
   EXPECT_EQ(clauses->front().untested, "");
+}
+
+TEST(Page, DocMayBeLeftOut) {
+  std::string text = Changed("Doc       4.1 KVM_SING silent;\n", "");
+  const std::string rest = "          4.2 KVM_HUM \"EINVAL\" sha:0123456789\n";
+  auto clauses = ParsePage("p.md", text.replace(text.find(rest), rest.size(), ""));
+  ASSERT_TRUE(clauses) << clauses.error().message;
+  EXPECT_EQ(clauses->front().doc, "");
+}
+
+TEST(Page, ADocumentedClauseNamesASentenceIfItHasADocAtAll) {
+  std::string text = Changed("implemented, not documented", "documented");
+  EXPECT_TRUE(ParsePage("p.md", text));
+  const std::string sentence = "4.2 KVM_HUM \"EINVAL\" sha:0123456789";
+  auto clauses =
+      ParsePage("p.md", text.replace(text.find(sentence), sentence.size(), "4.2 silent"));
+  ASSERT_FALSE(clauses);
+  EXPECT_EQ(clauses.error().message,
+            "p.md:4: PREFAULT-05 is documented, but its Doc names no sentence");
 }
 
 struct BadPage {
@@ -82,20 +104,21 @@ INSTANTIATE_TEST_SUITE_P(
         BadPage{"NoKernels", "Kernels   6.11..6.17: hangs; 6.18..: EAGAIN\n", "",
                 "p.md:4: PREFAULT-05 has no field Kernels"},
         BadPage{"EmptyField", "Needs     swp | snp", "Needs",
-                "p.md:10: field Needs of PREFAULT-05"
+                "p.md:12: field Needs of PREFAULT-05"
                 " is empty"},
         BadPage{"TwiceTheField", "Needs     swp | snp", "Claim     Another one.",
-                "p.md:10: PREFAULT-05 has two fields Claim"},
+                "p.md:12: PREFAULT-05 has two fields Claim"},
         BadPage{"UnknownField", "Needs     swp", "Wants     swp",
-                "p.md:10: 'Wants' is no field of a clause; expected one of Claim, Standing"},
+                "p.md:12: 'Wants' is no field of a clause; expected one of Claim, Standing"},
         BadPage{"UnknownStanding", "implemented, not documented", "rumoured",
                 "p.md:4: PREFAULT-05 has unknown standing 'rumoured'; expected one of documented"},
         BadPage{"UnknownNeed", "swp | snp", "swp | luck",
                 "p.md:4: unknown need 'luck'; expected some of any"},
         BadPage{"BadRange", "6.11..6.17: hangs", "six: hangs",
                 "p.md:4: 'six: hangs' is not of the form 'RANGE: what'"},
+        BadPage{"BadDoc", "sha:0123456789", "sha:012", "p.md:4: PREFAULT-05: Doc: '4.2 KVM_HUM"},
         BadPage{"ProseInsideAClause", "Untested  no hardware\n", "Untested  no\n\n  more\n",
-                "p.md:13: this line belongs to no field"},
+                "p.md:15: this line belongs to no field"},
         BadPage{"NoClause", "### PREFAULT-05 · A size of zero is an error\n", "",
                 "p.md: this page holds no clause"}),
     [](const auto& test) { return test.param.name; });
