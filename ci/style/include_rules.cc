@@ -23,6 +23,10 @@ const std::vector<Layer>& Layers() {
        {"harness/kvm", "harness/liveness", "harness/abi", "harness/base", "guest"}},
       {"harness/race", {"harness/liveness", "harness/abi", "harness/base"}},
       {"harness/spec", {"harness/base", "kct_generated"}},
+      {"harness/model", {"harness/spec", "harness/abi", "harness/base"}},
+      {"harness/history", {"harness/model", "harness/spec", "harness/abi", "harness/base"}},
+      {"harness/judge",
+       {"harness/history", "harness/model", "harness/spec", "harness/abi", "harness/base"}},
       {"harness", {"harness", "guest", "kct_generated"}},  // testing, bench
       {"guests", {"guest"}},
       {"tests/prefault", {"harness", "guest"}},

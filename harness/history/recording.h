@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Recording: what happened to one VM, call by call, in the model's words, with the times at which
+// each began and returned. What a test run leaves behind, and what the judge judges.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/model/operation.h"
+#include "harness/model/rules.h"
+#include "harness/model/step.h"
+
+namespace kct {
+
+struct RecordedCall {
+  uint32_t lane = 0;  // index into Recording::lanes: who made it
+  model::Operation op;
+  model::Outcome seen;   // what came back
+  uint64_t begin = 0;    // TSC ticks since the recording began
+  uint64_t end = 0;      // the same; without meaning if it did not return
+  bool returned = true;  // false: it was still under way when the recording ended
+  bool refused = false;  // its argument never reached KVM (EFAULT on copying it): not judged
+  std::string text;      // the call as the test's report shows it, or empty
+};
+
+// Something that was seen of a call while it was under way: it had got so far by then.
+struct Sighting {
+  uint32_t call = 0;  // index into Recording::calls
+  uint64_t time = 0;
+  model::Phase phase = model::Phase::kCalled;
+};
+
+struct Recording {
+  std::string test;    // "PrefaultRaces.WithDeleteMapsSomethingOrSaysWhy"
+  std::string kernel;  // its release
+  uint64_t seed = 0;
+  model::Rules rules;  // the facts about the machine; nothing planted
+  std::vector<std::string> lanes;
+  std::vector<RecordedCall> calls;    // by begin
+  std::vector<Sighting> sightings;    // by time
+  std::vector<std::string> unjudged;  // what happened that the model has no words for
+  bool truncated = false;             // the recording ends before the test did
+};
+
+}  // namespace kct

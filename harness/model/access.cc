@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One access of the guest: a stage-2 entry that is there, a fault (arch/x86/kvm/mmu/mmu.c:
+// kvm_mmu_faultin_pfn, RET_PF_RETRY while the slot is going), or an exit where no slot is.
+#include <cerrno>
+
+#include "harness/abi/uapi.h"
+#include "harness/model/families.h"
+
+namespace kct::model {
+namespace {
+
+// Where the word is that the access is about.
+struct Place {
+  int32_t gmem;
+  uint64_t address;
+};
+
+Place PlaceOf(const Slot& slot, const Operation& op) {
+  const uint64_t offset = op.address - slot.gfn * kPageBytes;
+  if (slot.gmem_only) return {slot.gmem, slot.gmem_page * kPageBytes + offset};
+  return {-1, slot.host * kPageBytes + offset};
+}
+
+Word* FindWord(State& state, const Place& place) {
+  for (Word& word : state.words) {
+    if (word.gmem == place.gmem && word.address == place.address) return &word;
+  }
+  return nullptr;
+}
+
+// A word more than can be kept is one that nobody knows.
+void Remember(State& state, const Place& place, uint64_t value) {
+  if (Word* word = FindWord(state, place)) {
+    word->value = value;
+  } else if (!state.words.full()) {
+    state.words.push_back({place.gmem, place.address, value});
+  }
+}
+
+void MarkDirty(const Rules& rules, Slot& slot, const Operation& op) {
+  if ((slot.flags & KVM_MEM_LOG_DIRTY_PAGES) == 0) return;
+  if (rules.planted.Is(Bug::kDirtyLogLosesWrites)) return;
+  const uint64_t index = PageOf(op.address) - slot.gfn;
+  if (index < 64) slot.dirty |= uint64_t{1} << index;
+}
+
+bool IsWrite(const Operation& op) { return op.access == Access::kWrite; }
+
+bool IsWrittenReadonly(const Rules& rules, const Slot& slot, const Operation& op) {
+  return IsWrite(op) && (slot.flags & KVM_MEM_READONLY) != 0 &&
+         !rules.planted.Is(Bug::kReadonlySlotIsWritten);
+}
+
+constexpr Choice kToMemory{.move = Move::kMemory, .error = Errno(), .clause = "MEMSLOT-01"};
+constexpr Choice kToMmio{.move = Move::kMmio, .error = Errno(), .clause = "MEMSLOT-28"};
+
+// The slot is marked. An entry may still be there; a fault waits for the end of the update; KVM's
+// own accesses don't see the slot any more.
+Choices GoingChoices(const Rules& rules, const State& state, const Operation& op, uint32_t space) {
+  if (rules.planted.Is(Bug::kRunSaysAgainWhileSlotGoes)) {
+    return One({.move = Move::kFail, .error = Errno(EAGAIN), .clause = "MEMSLOT-27"});
+  }
+  if (rules.planted.Is(Bug::kAccessIsMmioWhileSlotGoes)) return One(kToMmio);
+  Choices choices;
+  const bool entry_may_be_there =
+      !rules.track_entries || FindEntry(state, space, PageOf(op.address)) != nullptr;
+  if (entry_may_be_there && !op.emulated) choices.push_back(kToMemory);
+  if (op.emulated) {
+    choices.push_back({.move = Move::kMmio, .error = Errno(), .clause = "MEMSLOT-30"});
+  }
+  return choices;
+}
+
+Choices SlotChoices(const Rules& rules, const State& state, const Pending& call, const Slot& slot) {
+  const Operation& op = call.op;
+  const uint32_t space = state.SpaceOf(op.vcpu);
+  if (slot.invalid) {
+    if (call.phase == Phase::kReading) return One({.move = Move::kRetry, .clause = "MEMSLOT-27"});
+    return GoingChoices(rules, state, op, space);
+  }
+  if (IsWrittenReadonly(rules, slot, op)) return One(kToMmio);
+  if (slot.gmem_only && state.files[static_cast<std::size_t>(slot.gmem)].closed) {
+    return One({.move = Move::kFail,
+                .error = Errno(EFAULT),
+                .memory_fault = true,
+                .clause = "MEMSLOT-26"});
+  }
+  const Entry* entry = FindEntry(state, space, PageOf(op.address));
+  const bool faults =
+      rules.track_entries && (entry == nullptr || (IsWrite(op) && !entry->writable));
+  if (faults && call.phase == Phase::kCalled) {
+    return One({.move = Move::kEnter, .clause = "MEMSLOT-01"});
+  }
+  Choices choices = One(kToMemory);
+  if (op.may_fault) {
+    choices.push_back({.move = Move::kFail, .error = Errno(EFAULT), .clause = "MEMSLOT-26"});
+  }
+  if (op.may_be_interrupted) {
+    choices.push_back({.move = Move::kFail, .error = Errno(EINTR), .clause = "MEMSLOT-27"});
+  }
+  return choices;
+}
+
+void ReachMemory(const Rules& rules, State& state, Pending& call) {
+  const Operation& op = call.op;
+  const uint32_t space = state.SpaceOf(op.vcpu);
+  Slot* slot = const_cast<Slot*>(state.FindSlot(space, PageOf(op.address)));
+  if (slot == nullptr) {  // through an entry that a planted bug has left behind
+    call.outcome.value = call.found;
+    return;
+  }
+  AddEntry(rules, state, space, PageOf(op.address), op.access);
+  const Place place = PlaceOf(*slot, op);
+  if (IsWrite(op)) {
+    Remember(state, place, op.value);
+    MarkDirty(rules, *slot, op);
+    return;
+  }
+  if (const Word* word = FindWord(state, place)) {
+    call.outcome.value = word->value;
+  } else {
+    call.outcome.value = call.found;
+    Remember(state, place, call.found);
+  }
+}
+
+}  // namespace
+
+Choices AccessChoices(const Rules& rules, const State& state, const Pending& call) {
+  const Operation& op = call.op;
+  for (uint64_t page : state.remembered_mmio) {
+    if (page == PageOf(op.address)) return One(kToMmio);
+  }
+  if ((state.running_vcpus & BitOf(op.vcpu)) == 0) return {};
+  const uint32_t space = state.SpaceOf(op.vcpu);
+  const Slot* slot = state.FindSlot(space, PageOf(op.address));
+  if (slot != nullptr) return SlotChoices(rules, state, call, *slot);
+  if (call.phase == Phase::kReading) return One({.move = Move::kRetry, .clause = "MEMSLOT-28"});
+  if (FindEntry(state, space, PageOf(op.address)) != nullptr) return One(kToMemory);
+  return One(kToMmio);
+}
+
+void TakeAccess(const Rules& rules, State& state, Pending& call, const Choice& choice) {
+  const bool reading = call.phase == Phase::kReading;
+  switch (choice.move) {
+    case Move::kEnter:
+      EnterReaders(state, call);
+      call.phase = Phase::kReading;
+      return;
+    case Move::kRetry:
+      LeaveReaders(state, call);
+      call.phase = Phase::kCalled;
+      return;
+    case Move::kMemory:
+      ReachMemory(rules, state, call);
+      break;
+    case Move::kMmio:
+      call.outcome.mmio = true;
+      if (rules.planted.Is(Bug::kMmioOutlivesCreation) && !state.remembered_mmio.full()) {
+        state.remembered_mmio.push_back(PageOf(call.op.address));
+      }
+      break;
+    default:
+      call.outcome.memory_fault = choice.memory_fault;
+      break;
+  }
+  if (reading) LeaveReaders(state, call);
+  End(call, choice.error);
+}
+
+}  // namespace kct::model

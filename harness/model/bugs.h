@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Bugs planted in the model on purpose, to see that somebody notices. Two kinds:
+//
+//   a check of the arguments is dropped, or answers with another errno (every row of checks.h)
+//   a behaviour is wrong (the list below)
+//
+// Each has a name and the clause that has to be blamed for it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/spec/clause_id.h"
+
+namespace kct::model {
+
+enum class Bug : uint8_t {
+  kNone,
+  // --- KVM_PRE_FAULT_MEMORY
+  kPrefaultSaysNoSlotWhileDeleted,
+  kPrefaultSaysNoSlotWhileMoved,
+  kPrefaultSaysAgainForNoSlot,
+  kPrefaultLosesProgress,
+  kPrefaultKeepsSize,
+  kPrefaultShrinksSizeOnFailure,
+  kPrefaultClaimsAll,
+  kPrefaultSkipsHoles,
+  kPrefaultOvershoots,
+  kPrefaultWaitsForGoingSlot,
+  kPrefaultSpinsOnStaleRoot,
+  kPrefaultSpinsOnRootLostMeanwhile,
+  kPrefaultIsNoReader,
+  kPrefaultTakesNoMutex,
+  kPrefaultFailsWhereMapped,
+  kPrefaultDirties,
+  kPrefaultRefusesReadonly,
+  kPrefaultIgnoresSmm,
+  kPrefaultDescribesEfault,
+  kPrefaultHidesMemoryFault,
+  kPrefaultIgnoresSignals,
+  kPrefaultForgetsProgressOnSignal,
+  // --- KVM_SET_USER_MEMORY_REGION
+  kDeleteIsIgnored,
+  kDeleteLeavesEntries,
+  kMoveLeavesTheOldPlace,
+  kMoveLeavesEntries,
+  kDeleteSparesOthersDespiteQuirk,
+  kDeleteDropsOthersWithoutQuirk,
+  kUpdateDoesNotWaitForReaders,
+  kUpdateTakesNoLock,
+  kUpdateWaitsForRunningVcpus,
+  kTogglingInvalidates,
+  kTogglingIsIgnored,
+  kRepeatingIsRefused,
+  kFailedMoveLosesTheSlot,
+  kQuirkStaysOn,
+  // --- KVM_RUN
+  kRunSaysAgainWhileSlotGoes,
+  kAccessIsMmioWhileSlotGoes,
+  kReadonlySlotIsWritten,
+  kMmioOutlivesCreation,
+  // --- KVM_GET_DIRTY_LOG
+  kDirtyLogLosesWrites,
+  kDirtyLogIsNotCleared,
+  kDirtyLogIsFull,
+  kCount
+};
+
+struct BehaviourBug {
+  Bug bug;
+  std::string_view name;  // "prefault-loses-progress"
+  ClauseId clause;        // that has to be blamed
+  std::string_view description;
+};
+
+const std::vector<BehaviourBug>& BehaviourBugs();
+
+enum class CheckFault : uint8_t { kNone, kDropped, kOtherErrno };
+
+// The bug in force: one of the three members, or none.
+struct Planted {
+  Bug bug = Bug::kNone;
+  int check = -1;  // index into AllChecks()
+  CheckFault fault = CheckFault::kNone;
+
+  bool Is(Bug one) const { return bug == one; }
+};
+
+struct PlantedBug {
+  std::string name;  // "check-region-overlap-dropped"
+  ClauseId clause;
+  std::string description;
+  Planted planted;
+};
+
+// All that can be planted: both kinds.
+std::vector<PlantedBug> AllPlantedBugs();
+// none: there is no bug of that name.
+std::optional<Planted> FindPlantedBug(std::string_view name);
+
+}  // namespace kct::model

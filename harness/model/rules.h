@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Rules: the facts about a kernel that the model's steps depend on, and the bug planted in it, if
+// any.
+#pragma once
+
+#include <cstdint>
+
+#include "harness/model/bugs.h"
+
+namespace kct::model {
+
+struct Rules {
+  bool two_dimensional_paging = true;
+  bool prefault = true;                           // KVM_CAP_PRE_FAULT_MEMORY
+  bool readonly_slots = true;                     // KVM_CAP_READONLY_MEM
+  bool guest_memfd = true;                        // KVM_CAP_GUEST_MEMFD_FLAGS: mmap and init-shared
+  uint64_t supported_attributes = 0;              // KVM_CAP_MEMORY_ATTRIBUTES
+  uint32_t slot_ids = 32764;                      // KVM_CAP_NR_MEMSLOTS
+  uint32_t address_spaces = 2;                    // KVM_CAP_MULTI_ADDRESS_SPACE
+  uint64_t first_gfn_beyond = uint64_t{1} << 36;  // of the guest addresses that a slot may have
+  // Whether State::entries is kept. The judge does without: what is mapped shows in statistics
+  // only, and an access to a slot that is going may still find an entry.
+  bool track_entries = false;
+  Planted planted;
+};
+
+}  // namespace kct::model

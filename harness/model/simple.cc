@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KVM_RUN as a whole, and the calls that are one atomic step.
+#include <algorithm>
+#include <cerrno>
+
+#include "harness/abi/uapi.h"
+#include "harness/model/checks.h"
+#include "harness/model/families.h"
+
+namespace kct::model {
+namespace {
+
+Choice Finish(ClauseId clause) {
+  return {.move = Move::kFinish, .error = Errno(), .clause = clause};
+}
+
+Choices RunChoices(const State& state, const Pending& call) {
+  if (call.phase == Phase::kCalled) {
+    if ((state.busy_vcpus & BitOf(call.op.vcpu)) != 0) return {};
+    return One({.move = Move::kEnter, .error = Errno(), .clause = "MEMSLOT-27"});
+  }
+  Choices choices = One(Finish("MEMSLOT-27"));
+  if (call.op.may_be_interrupted) {
+    choices.push_back({.move = Move::kFail, .error = Errno(EINTR), .clause = "MEMSLOT-27"});
+  }
+  if (call.op.may_fault) {
+    choices.push_back({.move = Move::kFail, .error = Errno(EFAULT), .clause = "MEMSLOT-26"});
+  }
+  return choices;
+}
+
+void ReadDirtyLog(const Rules& rules, State& state, Pending& call) {
+  Slot* slot = state.FindSlotById(call.op.slot);
+  const uint64_t mask = slot->pages >= 64 ? ~uint64_t{0} : (uint64_t{1} << slot->pages) - 1;
+  // `found`: what was seen. A page that may be in the log is in it if it was seen there.
+  call.outcome.value = ((slot->dirty | (slot->maybe_dirty & call.found)) & mask);
+  if (rules.planted.Is(Bug::kDirtyLogIsFull)) call.outcome.value = mask;
+  if (rules.planted.Is(Bug::kDirtyLogIsNotCleared)) return;
+  slot->dirty = 0;
+  slot->maybe_dirty = 0;
+}
+
+void WriteHost(State& state, const Operation& op) {
+  for (Word& word : state.words) {
+    if (word.gmem == -1 && word.address == op.address) {
+      word.value = op.value;
+      return;
+    }
+  }
+  if (!state.words.full()) state.words.push_back({-1, op.address, op.value});
+}
+
+void DropHost(State& state, const Operation& op) {
+  for (Word& word : state.words) {
+    if (word.gmem == -1 && word.address - op.address < op.size) word.value = 0;
+  }
+}
+
+bool TakesTheLock(Kind kind) {
+  return kind == Kind::kGetDirtyLog || kind == Kind::kSetAttributes ||
+         kind == Kind::kCloseGuestMemfd;
+}
+
+Choices OneStepChoices(const Rules& rules, const State& state, const Pending& call) {
+  if (TakesTheLock(call.op.kind) && state.slots_lock) return {};
+  if (const Check* check = FirstRefusal(rules, state, call.op)) {
+    return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
+  }
+  switch (call.op.kind) {
+    case Kind::kGetDirtyLog:
+      if (const Slot* slot = state.FindSlotById(call.op.slot);
+          slot == nullptr || (slot->flags & KVM_MEM_LOG_DIRTY_PAGES) == 0) {
+        return One({.move = Move::kFail, .error = Errno(ENOENT), .clause = "MEMSLOT-06"});
+      }
+      return One(Finish("PREFAULT-53"));
+    case Kind::kDisableQuirks:
+      return One(Finish("MEMSLOT-33"));
+    default:
+      return One(Finish("MEMSLOT-26"));
+  }
+}
+
+void TakeOneStep(const Rules& rules, State& state, Pending& call) {
+  const Operation& op = call.op;
+  switch (op.kind) {
+    case Kind::kGetDirtyLog:
+      return ReadDirtyLog(rules, state, call);
+    case Kind::kDisableQuirks:
+      if ((op.flags & KVM_X86_QUIRK_SLOT_ZAP_ALL) != 0 && !rules.planted.Is(Bug::kQuirkStaysOn)) {
+        state.zap_all_quirk = false;
+      }
+      return;
+    case Kind::kCreateGuestMemfd:
+      state.files.push_back({PageOf(op.size), op.flags, false});
+      return;
+    case Kind::kCloseGuestMemfd:
+      state.files[static_cast<std::size_t>(op.gmem)].closed = true;
+      return;
+    case Kind::kWriteHost:
+      return WriteHost(state, op);
+    case Kind::kDropHost:
+      return DropHost(state, op);
+    case Kind::kSetMode:
+      state.smm_vcpus = static_cast<uint8_t>(op.flags == 1 ? state.smm_vcpus | BitOf(op.vcpu)
+                                                           : state.smm_vcpus & ~BitOf(op.vcpu));
+      return;
+    default:
+      return;
+  }
+}
+
+}  // namespace
+
+Choices SimpleChoices(const Rules& rules, const State& state, const Pending& call) {
+  if (call.op.kind == Kind::kRun) return RunChoices(state, call);
+  return OneStepChoices(rules, state, call);
+}
+
+void TakeSimple(const Rules& rules, State& state, Pending& call, const Choice& choice) {
+  const uint8_t vcpu = BitOf(call.op.vcpu);
+  if (choice.move == Move::kEnter) {
+    state.busy_vcpus = static_cast<uint8_t>(state.busy_vcpus | vcpu);
+    state.running_vcpus = static_cast<uint8_t>(state.running_vcpus | vcpu);
+    call.phase = Phase::kInGuest;
+    return;
+  }
+  if (call.op.kind == Kind::kRun) {
+    state.busy_vcpus = static_cast<uint8_t>(state.busy_vcpus & ~vcpu);
+    state.running_vcpus = static_cast<uint8_t>(state.running_vcpus & ~vcpu);
+  } else if (choice.move == Move::kFinish) {
+    TakeOneStep(rules, state, call);
+  }
+  End(call, choice.error);
+}
+
+}  // namespace kct::model
