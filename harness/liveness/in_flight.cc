@@ -62,13 +62,15 @@ void NameThisThread(std::string_view name) {
 
 InFlight::InFlight(const char* what) : entry_(ThisThread()) {
   entry_.what = what;
+  entry_.fd = -1;
   entry_.request = 0;
   entry_.budget = budget;
   entry_.sequence.fetch_add(1, std::memory_order_release);
 }
 
-InFlight::InFlight(unsigned long request, uintptr_t argument) : entry_(ThisThread()) {
+InFlight::InFlight(int fd, unsigned long request, uintptr_t argument) : entry_(ThisThread()) {
   entry_.what = nullptr;
+  entry_.fd = fd;
   entry_.request = request;
   entry_.argument = argument;
   entry_.budget = budget;

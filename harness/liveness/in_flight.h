@@ -36,7 +36,8 @@ struct ThreadEntry {
   std::atomic<int> frame_count{0};    // user stack taken by the signal handler
   char name[32] = {};
   const char* what = nullptr;  // a call that is not an ioctl
-  unsigned long request = 0;   // an ioctl (what == nullptr)
+  int fd = -1;                 // of an ioctl (what == nullptr)
+  unsigned long request = 0;   // its number; 0 where there is none
   uintptr_t argument = 0;
   Duration budget{};
   RawAnswer answer;  // of the call that came back after the stall
@@ -58,7 +59,7 @@ void NameThisThread(std::string_view name);
 class InFlight {
  public:
   explicit InFlight(const char* what);
-  InFlight(unsigned long request, uintptr_t argument);
+  InFlight(int fd, unsigned long request, uintptr_t argument);
   ~InFlight();
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
@@ -87,7 +88,7 @@ class WatchedBackend final : public Backend {
  public:
   explicit WatchedBackend(Backend& inner) : inner_(inner) {}
   RawAnswer Ioctl(int fd, unsigned long request, uintptr_t argument) override {
-    InFlight call(request, argument);
+    InFlight call(fd, request, argument);
     const RawAnswer answer = inner_.Ioctl(fd, request, argument);
     call.Returned(answer);
     return answer;

@@ -96,12 +96,16 @@ std::string Stall::ToString() const {
   }
   text += fmt::format("Cycle: {}\n", Cycle());
   for (const StalledThread& thread : threads) {
-    text += fmt::format("  {}: kernel stack\n{}", thread.name,
-                        Frames(thread.kernel_stack, thread.Spins()
-                                                            ? "not caught while it ran, or not root"
-                                                            : "not to be had (needs root)"));
+    text += fmt::format(
+        "  {}: kernel stack\n{}", thread.name,
+        Frames(thread.kernel_stack, thread.Spins() ? "not caught while it ran, or not root"
+                                                   : "not to be had (needs root)"));
     text += fmt::format("  {}: user stack\n{}", thread.name,
                         Frames(thread.user_stack, "not to be had: no signal reached the thread"));
+    if (!thread.registers.empty()) {
+      text += fmt::format("  {}: its guest, when KVM_RUN came back\n{}", thread.name,
+                          Frames(thread.registers, ""));
+    }
   }
   for (const StalledThread& thread : threads) {
     text += thread.released

@@ -20,6 +20,7 @@ struct StalledThread {
   double cpu_seconds = 0;                 // used by the thread while it was watched
   std::vector<std::string> kernel_stack;  // innermost first; empty: not known
   std::vector<std::string> user_stack;    // taken when the signal got the thread out
+  std::vector<std::string> registers;     // of the guest, once KVM_RUN has come back
   bool released = false;                  // came back after a signal to the stalled threads
   std::string answer;                     // what the released call returned
 

@@ -8,6 +8,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 StalledThread Deleter() {
   return {.name = "delete",
@@ -48,6 +49,15 @@ TEST(Stall, SaysWhereASleeperSleeps) {
   StalledThread sleeper = Deleter();
   sleeper.kernel_stack = {"kvm_vm_ioctl"};
   EXPECT_THAT((Stall{{sleeper}}.Cycle()), HasSubstr("waits in kvm_vm_ioctl"));
+}
+
+TEST(Stall, ShowsTheGuestOfARunThatCameBack) {
+  StalledThread run = Prefaulter();
+  run.name = "run";
+  run.registers = {"rip 0x1402f0", "rax 0x1"};
+  EXPECT_THAT((Stall{{run}}.ToString()), HasSubstr("  run: its guest, when KVM_RUN came back\n"
+                                                   "      rip 0x1402f0\n      rax 0x1\n"));
+  EXPECT_THAT((Stall{{Prefaulter()}}.ToString()), Not(HasSubstr("guest")));
 }
 
 TEST(Stall, ReportsCallsStacksAndWhatTheSignalDid) {

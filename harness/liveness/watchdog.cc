@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "harness/liveness/guest_registers.h"
 #include "harness/liveness/symbols.h"
 #include "harness/liveness/thread_probe.h"
 
@@ -73,6 +74,22 @@ void TryToRelease(Stall& stall) {
   }
 }
 
+// Whether a call on this file descriptor is still under way: its registers would not be to be had.
+bool IsBusy(int fd) {
+  return std::any_of(ThreadEntries(), ThreadEntries() + kMaxThreads, [&](const ThreadEntry& entry) {
+    return entry.tid != 0 && entry.inside() && !entry.returned && entry.fd == fd;
+  });
+}
+
+// Threads that came back are held at the end of their call, so the guest is where it was.
+void AddGuestRegisters(Stall& stall) {
+  for (StalledThread& thread : stall.threads) {
+    const ThreadEntry* entry = EntryOf(thread.tid);
+    if (entry == nullptr || thread.request != KVM_RUN || !thread.released) continue;
+    if (!IsBusy(entry->fd)) thread.registers = GuestRegisters(entry->fd);
+  }
+}
+
 void AddStacksOfRunningThreads(Stall& stall) {
   for (StalledThread& thread : stall.threads) {
     if (thread.Spins()) {
@@ -124,6 +141,7 @@ void Watchdog::Loop() {
       if (stall.threads.empty()) continue;
       AddStacksOfRunningThreads(stall);
       TryToRelease(stall);
+      AddGuestRegisters(stall);
       handler_(stall);
       return;
     }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/liveness/watchdog.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include "harness/base/unique_fd.h"
 #include "harness/liveness/symbols.h"
 
 namespace kct {
@@ -13,13 +15,15 @@ using testing::ExitedWithCode;
 
 constexpr int kStalled = 98;
 
+void PrintAndExit(const Stall& stall) {
+  fprintf(stderr, "%s", stall.ToString().c_str());
+  _exit(kStalled);
+}
+
 // A program whose call never comes back, or comes back in time, under a watchdog that prints the
 // stall and ends it.
 [[noreturn]] void RunWatched(Duration budget, void (*call)()) {
-  const Watchdog watchdog([](const Stall& stall) {
-    fprintf(stderr, "%s", stall.ToString().c_str());
-    _exit(kStalled);
-  });
+  const Watchdog watchdog(PrintAndExit);
   NameThisThread("sleeper");
   const ScopedBudget scoped(budget);
   {
@@ -37,6 +41,26 @@ TEST(WatchdogDeathTest, ReportsACallThatNeverComesBack) {
 TEST(WatchdogDeathTest, TellsWhetherASignalBroughtItBack) {
   EXPECT_EXIT(RunWatched(200ms, [] { pause(); }), ExitedWithCode(kStalled),
               "After a signal sleeper came back");
+}
+
+// Every ioctl waits for a signal.
+class Stuck final : public Backend {
+  RawAnswer Ioctl(int, unsigned long, uintptr_t) override {
+    pause();
+    return {-1, Errno(EINTR)};
+  }
+};
+
+TEST(WatchdogDeathTest, AsksForTheRegistersOfARunThatCameBack) {
+  EXPECT_EXIT(
+      {
+        const Watchdog watchdog(PrintAndExit);
+        const ScopedBudget budget(200ms);
+        const UniqueFd no_vcpu(open("/dev/null", O_RDONLY | O_CLOEXEC));
+        Stuck stuck;
+        WatchedBackend(stuck).Ioctl(no_vcpu.get(), KVM_RUN, 0);
+      },
+      ExitedWithCode(kStalled), "its guest.*\n.*KVM_GET_REGS: ENOTTY");
 }
 
 TEST(WatchdogDeathTest, LetsACallTakeItsBudget) {
