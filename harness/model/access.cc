@@ -110,12 +110,10 @@ void ReachMemory(const Rules& rules, State& state, Pending& call) {
     return;
   }
   AddEntry(rules, state, space, PageOf(op.address), op.access);
+  if (IsWrite(op)) MarkDirty(rules, *slot, op);
+  if (op.size == 0) return;
   const Place place = PlaceOf(*slot, op);
-  if (IsWrite(op)) {
-    Remember(state, place, op.value);
-    MarkDirty(rules, *slot, op);
-    return;
-  }
+  if (IsWrite(op)) return Remember(state, place, op.value);
   if (const Word* word = FindWord(state, place)) {
     call.outcome.value = word->value;
   } else {

@@ -45,10 +45,10 @@ struct Operation {
   uint64_t flags = 0;    // kSetRegion, kPreFault, kSetAttributes (the structure's flags field),
                          // kCreateGuestMemfd; kDisableQuirks: the quirks; kSetMode: 1 is SMM
   uint64_t address = 0;  // a GPA; kWriteHost, kDropHost: an HVA; kPunchGuestMemfd: an offset
-  uint64_t size = 0;     // bytes
-  uint64_t host = 0;     // kSetRegion: HVA
-  uint64_t value = 0;    // kAccess, kWriteHost: the word written; kSetAttributes: the attributes
-  int32_t gmem = -1;     // kSetRegion, k…GuestMemfd: number of the file; -1: none
+  uint64_t size = 0;  // bytes; kAccess: 8 if the word found or written is part of the story, else 0
+  uint64_t host = 0;  // kSetRegion: HVA
+  uint64_t value = 0;  // kAccess, kWriteHost: the word written; kSetAttributes: the attributes
+  int32_t gmem = -1;   // kSetRegion, k…GuestMemfd: number of the file; -1: none
   uint64_t gmem_offset = 0;  // kSetRegion: bytes
 
   Gpa gpa() const { return {address}; }

@@ -27,7 +27,9 @@ Choices BeginChoices(const Rules& rules, const State& state, const Pending& call
   if (const Check* check = FirstRefusal(rules, state, call.op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }
-  Choices choices = One({.move = Move::kEnter, .clause = "PREFAULT-12"});
+  const bool stale = (state.stale_roots & vcpu) != 0;
+  Choices choices = One(
+      {.move = Move::kEnter, .clause = stale ? ClauseId("PREFAULT-50") : ClauseId("PREFAULT-12")});
   if (call.op.may_be_interrupted) {
     choices.push_back({.move = Move::kFail, .error = Errno(EINTR), .clause = "PREFAULT-30"});
   }
@@ -58,9 +60,10 @@ Choice AnswerForNoSlot(const Rules& rules) {
 Choices AnswerForGoingSlot(const Rules& rules, const Slot& slot) {
   const Bug no_slot =
       slot.moving ? Bug::kPrefaultSaysNoSlotWhileMoved : Bug::kPrefaultSaysNoSlotWhileDeleted;
-  if (rules.planted.Is(no_slot)) return One(Stop(ENOENT, "PREFAULT-36"));
+  const ClauseId clause = slot.moving ? ClauseId("PREFAULT-38") : ClauseId("PREFAULT-36");
+  if (rules.planted.Is(no_slot)) return One(Stop(ENOENT, clause));
   if (rules.planted.Is(Bug::kPrefaultWaitsForGoingSlot)) return {};
-  return One(Stop(EAGAIN, "PREFAULT-36"));
+  return One(Stop(EAGAIN, clause));
 }
 
 // Whether a bug keeps the call from ever getting on with the root that the vCPU has.
@@ -103,9 +106,10 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
       FindEntry(state, space, page) != nullptr) {
     return One(Stop(EEXIST, "PREFAULT-20"));
   }
+  const bool lost_root = (state.stale_roots & BitOf(op.vcpu)) != 0;
   choices.push_back({.move = Move::kMapPages,
                      .count = PagesInARow(state, space, page, left),
-                     .clause = "PREFAULT-18"});
+                     .clause = lost_root ? ClauseId("PREFAULT-39") : ClauseId("PREFAULT-18")});
   if (op.may_fault) {
     Choice stop = Stop(EFAULT, "PREFAULT-27");
     stop.memory_fault = rules.planted.Is(Bug::kPrefaultDescribesEfault);
