@@ -8,6 +8,7 @@
 
 #include <new>
 
+#include "harness/abi/host.h"
 #include "harness/base/clock.h"
 #include "harness/base/mapping.h"
 #include "harness/base/unique_fd.h"
@@ -31,7 +32,7 @@ CallRecord Timed(const char* what, Hva start, Bytes size, Function function) {
 }  // namespace
 
 CallRecord Madvise(Hva start, Bytes size, int advice, const char* name) {
-  return Timed(name, start, size, [&] { return madvise(Pointer(start), size.count, advice); });
+  return Timed(name, start, size, [&] { return CurrentHost().Madvise(start, size, advice); });
 }
 
 CallRecord DropPages(Hva start, Bytes size) {

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "harness/abi/host.h"
 #include "harness/base/errno.h"
 
 // Newer than the 6.1 headers.
@@ -43,23 +44,18 @@ Result<UniqueFd> OpenWith(MissingPage mode, uint64_t features) {
   return fd;
 }
 
-}  // namespace
+class Watched final : public MissingPages {
+ public:
+  explicit Watched(UniqueFd fd) : fd_(std::move(fd)) {}
+  std::optional<Hva> NextFault(Instant deadline) override;
+  Status SupplyZeros(Hva page, Bytes size) override;
+  Status SupplyPoison(Hva page, Bytes size) override;
 
-Result<Userfaultfd> Userfaultfd::Register(Hva start, Bytes size, MissingPage mode) {
-  const uint64_t features = FeaturesFor(mode);
-  Result<UniqueFd> opened = OpenWith(mode, features | UFFD_FEATURE_POISON);
-  if (!opened) opened = OpenWith(mode, features);
-  KCT_TRY(UniqueFd fd, std::move(opened));
-  uffdio_register registration{.range = {.start = start.value, .len = size.count},
-                               .mode = UFFDIO_REGISTER_MODE_MISSING,
-                               .ioctls = 0};
-  if (ioctl(fd.get(), UFFDIO_REGISTER, &registration) != 0) {
-    return MakeError("UFFDIO_REGISTER({}, {}): {}", start, size, LastErrno().Explain());
-  }
-  return Userfaultfd(std::move(fd));
-}
+ private:
+  UniqueFd fd_;
+};
 
-std::optional<Hva> Userfaultfd::NextFault(Instant deadline) {
+std::optional<Hva> Watched::NextFault(Instant deadline) {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     pollfd poll_fd{.fd = fd_.get(), .events = POLLIN, .revents = 0};
@@ -75,7 +71,7 @@ std::optional<Hva> Userfaultfd::NextFault(Instant deadline) {
   }
 }
 
-Status Userfaultfd::SupplyZeros(Hva page, Bytes size) {
+Status Watched::SupplyZeros(Hva page, Bytes size) {
   uffdio_zeropage zero{.range = {.start = page.value, .len = size.count}, .mode = 0, .zeropage = 0};
   if (ioctl(fd_.get(), UFFDIO_ZEROPAGE, &zero) == 0) return {};
   const Errno error = LastErrno();
@@ -87,10 +83,32 @@ Status Userfaultfd::SupplyZeros(Hva page, Bytes size) {
   return {};
 }
 
-Status Userfaultfd::SupplyPoison(Hva page, Bytes size) {
+Status Watched::SupplyPoison(Hva page, Bytes size) {
   uffdio_poison poison{.range = {.start = page.value, .len = size.count}, .mode = 0, .updated = 0};
   if (ioctl(fd_.get(), UFFDIO_POISON, &poison) == 0) return {};
   return MakeError("UFFDIO_POISON({}, {}): {}", page, size, LastErrno().Explain());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MissingPages>> WatchWithUserfaultfd(Hva start, Bytes size,
+                                                           MissingPage mode) {
+  const uint64_t features = FeaturesFor(mode);
+  Result<UniqueFd> opened = OpenWith(mode, features | UFFD_FEATURE_POISON);
+  if (!opened) opened = OpenWith(mode, features);
+  KCT_TRY(UniqueFd fd, std::move(opened));
+  uffdio_register registration{.range = {.start = start.value, .len = size.count},
+                               .mode = UFFDIO_REGISTER_MODE_MISSING,
+                               .ioctls = 0};
+  if (ioctl(fd.get(), UFFDIO_REGISTER, &registration) != 0) {
+    return MakeError("UFFDIO_REGISTER({}, {}): {}", start, size, LastErrno().Explain());
+  }
+  return std::unique_ptr<MissingPages>(std::make_unique<Watched>(std::move(fd)));
+}
+
+Result<Userfaultfd> Userfaultfd::Register(Hva start, Bytes size, MissingPage mode) {
+  KCT_TRY(std::unique_ptr<MissingPages> pages, CurrentHost().WatchMissingPages(start, size, mode));
+  return Userfaultfd(std::move(pages));
 }
 
 }  // namespace kct

@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/kvm/kvm.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <fstream>
-
+#include "harness/abi/host.h"
 #include "harness/liveness/in_flight.h"
 
 namespace kct {
-namespace {
-
-std::string ParameterPath(std::string_view module, std::string_view parameter) {
-  return fmt::format("/sys/module/{}/parameters/{}", module, parameter);
-}
-
-}  // namespace
 
 Result<Kvm> Kvm::Open() {
-  UniqueFd fd(open("/dev/kvm", O_RDWR | O_CLOEXEC));
-  if (!fd) return MakeError("/dev/kvm: {}", LastErrno().Explain());
+  KCT_TRY(UniqueFd fd, CurrentHost().OpenKvm());
   return Kvm(std::move(fd));
 }
 
@@ -32,22 +20,13 @@ Bytes Kvm::VcpuMmapSize() const {
 }
 
 std::string ModuleParameter(std::string_view module, std::string_view parameter) {
-  std::ifstream file(ParameterPath(module, parameter));
-  std::string value;
-  std::getline(file, value);
-  return value;
+  return CurrentHost().ModuleParameter(module, parameter);
 }
 
 Status SetModuleParameter(std::string_view module, std::string_view parameter,
                           std::string_view value) {
-  const std::string path = ParameterPath(module, parameter);
-  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd) return MakeError("{}: {}", path, LastErrno().Explain());
   InFlight call("write to a module parameter");
-  if (write(fd.get(), value.data(), value.size()) < 0) {
-    return MakeError("{}: writing '{}': {}", path, value, LastErrno().Explain());
-  }
-  return {};
+  return CurrentHost().SetModuleParameter(module, parameter, value);
 }
 
 Paging HostPaging() {

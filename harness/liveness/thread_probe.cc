@@ -11,6 +11,7 @@
 #include <regex>
 #include <sstream>
 
+#include "harness/abi/host.h"
 #include "harness/base/unique_fd.h"
 #include "harness/liveness/kernel_log.h"
 
@@ -39,6 +40,7 @@ std::string ThreadProbe::Read(std::string_view file) const {
 }
 
 char ThreadProbe::State() const {
+  if (const auto view = CurrentHost().ViewOf(tid_)) return view->runs ? 'R' : 'S';
   const std::vector<std::string> fields = StatFields(Read("stat"));
   return fields.empty() ? '?' : fields[kState][0];
 }
@@ -51,6 +53,7 @@ double ThreadProbe::CpuSeconds() const {
 }
 
 uint64_t ThreadProbe::Waits() const {
+  if (const auto view = CurrentHost().ViewOf(tid_)) return view->waits;
   const std::string status = Read("status");
   constexpr std::string_view kKey = "\nvoluntary_ctxt_switches:\t";
   const std::size_t at = status.find(kKey);
@@ -62,6 +65,7 @@ uint64_t ThreadProbe::Waits() const {
 }
 
 std::vector<std::string> ThreadProbe::KernelStack() const {
+  if (const auto view = CurrentHost().ViewOf(tid_)) return view->stack;
   std::vector<std::string> frames;
   std::istringstream in(Read("stack"));  // "[<0>] function+0x12/0x34" a line
   for (std::string line; std::getline(in, line);) {
@@ -126,6 +130,7 @@ std::vector<std::string> LogOfAllCpus(KernelLog& log, int trigger, Instant deadl
 }  // namespace
 
 std::vector<std::string> StackOfRunningThread(pid_t tid, Instant deadline) {
+  if (const auto view = CurrentHost().ViewOf(tid)) return view->stack;
   Result<KernelLog> log = KernelLog::FromNow();
   const UniqueFd trigger(open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC));
   if (!log || !trigger) return {};

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/abi/host.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "harness/base/errno.h"
+
+namespace kct {
+namespace {
+
+std::string ParameterPath(std::string_view module, std::string_view parameter) {
+  return fmt::format("/sys/module/{}/parameters/{}", module, parameter);
+}
+
+Host* current = nullptr;
+
+}  // namespace
+
+Result<UniqueFd> Host::OpenKvm() {
+  UniqueFd fd(open("/dev/kvm", O_RDWR | O_CLOEXEC));
+  if (!fd) return MakeError("/dev/kvm: {}", LastErrno().Explain());
+  return fd;
+}
+
+std::string Host::Release() {
+  utsname names;
+  uname(&names);
+  return names.release;
+}
+
+std::string Host::ModuleParameter(std::string_view module, std::string_view parameter) {
+  std::ifstream file(ParameterPath(module, parameter));
+  std::string value;
+  std::getline(file, value);
+  return value;
+}
+
+Status Host::SetModuleParameter(std::string_view module, std::string_view parameter,
+                                std::string_view value) {
+  const std::string path = ParameterPath(module, parameter);
+  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd) return MakeError("{}: {}", path, LastErrno().Explain());
+  if (write(fd.get(), value.data(), value.size()) < 0) {
+    return MakeError("{}: writing '{}': {}", path, value, LastErrno().Explain());
+  }
+  return {};
+}
+
+bool Host::ShowsTheKernel() { return geteuid() == 0; }
+
+bool Host::ShowsFrames() { return geteuid() == 0; }
+
+std::optional<KernelView> Host::ViewOf(pid_t) { return std::nullopt; }
+
+int Host::Madvise(Hva start, Bytes size, int advice) {
+  return madvise(Pointer(start), size.count, advice);
+}
+
+Result<std::unique_ptr<MissingPages>> Host::WatchMissingPages(Hva start, Bytes size,
+                                                              MissingPage mode) {
+  return WatchWithUserfaultfd(start, size, mode);
+}
+
+Host& CurrentHost() {
+  static Host machine;
+  return current != nullptr ? *current : machine;
+}
+
+void SetHost(Host& host) { current = &host; }
+
+}  // namespace kct
