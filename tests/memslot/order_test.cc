@@ -12,7 +12,7 @@
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
 #include "tests/memslot/exits.h"
-#include "tests/memslot/guest_scene.h"
+#include "tests/memslot/held_up_updates.h"
 
 namespace kct {
 namespace {
@@ -24,37 +24,6 @@ class MemslotUpdateOrderGuestMemfd : public RaceTest<Need::kRoot, Need::kGuestMe
 class MemslotUpdateUnderPrefault
     : public RaceTest<Need::kTdp, Need::kPrefault, Need::kZapAllQuirk, Need::kRoot> {};
 class MemslotUpdateUnderInvalidation : public RaceTest<> {};
-
-// Holds up the slot updates of a VM while it lives: a vCPU is parked in a page of the host, inside
-// KVM's read section of the slots. BEWARE: actors that make updates must outlive it.
-class HeldUpUpdates {
- public:
-  explicit HeldUpUpdates(GuestScene& scene) : scene_(scene) {}
-
-  Status Begin() {
-    KCT_TRY(Memslot slot, scene_.vm.AddMemslot({.gpa = 3_GiB_gpa, .size = Pages(1)}));
-    parking_ = std::make_unique<Memslot>(std::move(slot));
-    KCT_TRY(PageAnchor anchor, PageAnchor::At(parking_->hva()));
-    anchor_ = std::make_unique<PageAnchor>(std::move(anchor));
-    KCT_TRY_STATUS(scene_.cpu.Load(Program().Read64(3_GiB_gpa)));
-    run_.Start([&] { return scene_.cpu.Run().call.Record(); });
-    if (anchor_->WaitReached()) return {};
-    return MakeError("the vCPU did not reach its page");
-  }
-
-  // Lets the vCPU and the updates go on. What the vCPU's KVM_RUN answered.
-  CallRecord End() {
-    const Status released = anchor_->Release();
-    KCT_CHECK(released.ok());
-    return run_.Finish();
-  }
-
- private:
-  GuestScene& scene_;
-  std::unique_ptr<Memslot> parking_;
-  Actor run_{"parked run"};
-  std::unique_ptr<PageAnchor> anchor_;  // goes first, and lets the vCPU go with it
-};
 
 // While one update is held up another one of the same VM does not return, and judges the layout
 // that the first one leaves: a slot can be created over one whose delete had begun before.

@@ -9,7 +9,7 @@
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
 #include "tests/memslot/exits.h"
-#include "tests/memslot/guest_scene.h"
+#include "tests/memslot/held_up_updates.h"
 
 namespace kct {
 namespace {
@@ -295,29 +295,24 @@ KCT_TEST(MemslotAnchoredRun, SurvivesTheDeleteOfItsSlot, "MEMSLOT-45", "MEMSLOT-
 // covers its source before and after. Completed by user space it goes on.
 KCT_TEST(MemslotAnchoredRun, EmulatedAccessGoesOn, "MEMSLOT-30", "MEMSLOT-45") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
-  ASSERT_OK_AND_ASSIGN(GuestCpu second, scene.machine.AddCpu());
-  ASSERT_OK_AND_ASSIGN(Memslot parking, scene.vm.AddMemslot({.gpa = 2_GiB_gpa, .size = Pages(1)}));
-  Actor parked("parked run"), move("move");  // outlive the anchor, which lets them go
-  ASSERT_OK_AND_ASSIGN(PageAnchor anchor, PageAnchor::At(parking.hva()));
-  ASSERT_OK(scene.cpu.Load(Program().Read64(2_GiB_gpa)));
-  ASSERT_OK(second.Load(Program().OutString(1, kHome + kPage, {1})));
-  parked.Start([&] { return scene.cpu.Run().call.Record(); });
-  ASSERT_REACHED(anchor.WaitReached(), "the first vCPU waits for its page");
+  ASSERT_OK(scene.cpu.Load(Program().OutString(1, kHome + kPage, {1})));
+  Actor move("move");
+  HeldUpUpdates held_up(scene);
+  ASSERT_OK(held_up.Begin());
   move.Start([&] { return scene.slot.MoveTo(kHome + kPage); });
-  ASSERT_REACHED(move.WaitBlockedIn("synchronize_srcu"), "the move waits for the first vCPU");
+  ASSERT_REACHED(move.WaitBlockedIn("synchronize_srcu"), "the move is held up");
 
-  GuestExit guest_exit = second.Run();
+  GuestExit guest_exit = scene.cpu.Run();
   EXPECT_THAT(guest_exit, AnyOf(IsOut(1), IsMmioRead(kHome + kPage)));
   if (guest_exit.kind == ExitKind::kMmio) {
     ReportAnchoredMeeting("an emulated read met the move half way");
-    second.AnswerMmio(0x55);
-    EXPECT_THAT(guest_exit = second.Run(), IsOut(1));
+    scene.cpu.AnswerMmio(0x55);
+    EXPECT_THAT(guest_exit = scene.cpu.Run(), IsOut(1));
   }
 
-  ASSERT_OK(anchor.Release());
+  EXPECT_THAT(held_up.End(), Succeeds());
   EXPECT_THAT(move.Finish(), Succeeds());
-  EXPECT_THAT(parked.Finish(), Succeeds());
-  EXPECT_THAT(second.Run(), IsDone());
+  EXPECT_THAT(scene.cpu.Run(), IsDone());
 }
 
 }  // namespace

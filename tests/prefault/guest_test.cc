@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "harness/abi/host_memory.h"
+#include "harness/guest/exit_anchor.h"
 #include "harness/guest/machine.h"
 #include "harness/race/actor.h"
 #include "harness/testing/fixture.h"
@@ -102,6 +103,22 @@ KCT_TEST(GuestAfterPrefault, DirtiesWhatItWrites, "PREFAULT-53") {
   ASSERT_THAT(scene.vm->GetDirtyLog(scene.slot.id(), &dirty), Succeeds());
 
   EXPECT_EQ(dirty, 0b10u) << "bits of the dirty log; the guest wrote the second page only";
+}
+
+// A vCPU that waits for the answer to a load may be used for a prefault meanwhile: the exit stays
+// what it was, and the load gets its answer.
+KCT_TEST(GuestAfterPrefault, HasItsUnfinishedLoadStill, "PREFAULT-48") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
+  ASSERT_OK(scene.cpu.Load(Program().Read64(kGpa + 2_MiB).Read64(kGpa)));
+  ASSERT_OK_AND_ASSIGN(ExitAnchor parked, ExitAnchor::At(scene.cpu));
+  ASSERT_EQ(parked.guest_exit().mmio.gpa, kGpa + 2_MiB) << parked.guest_exit().ToString();
+
+  EXPECT_THAT(scene.cpu.vcpu().PreFault(scene.slot.range()), Completes());
+
+  EXPECT_TRUE(parked.Holds());
+  const GuestExit guest_exit = parked.Release(kValue);
+  EXPECT_TRUE(guest_exit.done()) << guest_exit.ToString();
+  EXPECT_EQ(scene.cpu.result(0).value, kValue);
 }
 
 // A vCPU does one thing at a time: while it runs, a prefault on it waits, and then happens.
