@@ -21,6 +21,9 @@ struct RecordedCall {
   uint64_t end = 0;      // the same; without meaning if it did not return
   bool returned = true;  // false: it was still under way when the recording ended
   bool refused = false;  // its argument never reached KVM (EFAULT on copying it): not judged
+  // It happened, but what came back is not judged: the model has no words for it, or whoever
+  // recorded it could not know all that the answer depends on.
+  bool any_answer = false;
   std::string text;      // the call as the test's report shows it, or empty
 };
 
