@@ -114,6 +114,22 @@ TEST_F(Cli, RefusesATestOfASessionThatIsNotThere) {
   EXPECT_EQ(Kct({"session", "--dir", folder_, "stop"}).status, 0);
 }
 
+TEST_F(Cli, LooksForDriftInSourcesOfAKernelOnly) {
+  ExpectRefusal(Kct({"drift"}), Exit::kUsage, "--tree is required");
+  ExpectRefusal(Kct({"drift", "--tree", "/nowhere"}), Exit::kUsage, "/nowhere: no such folder");
+  ExpectRefusal(Kct({"drift", "--tree", folder_}), Exit::kUsage,
+                "has no Documentation/virt/kvm/api.rst");
+  const auto find = [&](const char* words, const char* document) {
+    return Kct({"drift", "--tree", folder_, "--find", words, "--document", document});
+  };
+  EXPECT_TRUE(MakeFolder(folder_ / "Documentation/virt/kvm").ok());
+  Put("Documentation/virt/kvm/api.rst", "4.1 KVM_SING\n============\n\nThe choir sings.\n");
+  EXPECT_THAT(find("choir", "api.rst").out,
+              HasSubstr("Doc       4.1 KVM_SING \"The choir sings\" sha:"));
+  ExpectRefusal(find("hum", "api.rst"), Exit::kFindings, "no sentence has all of the words 'hum'");
+  ExpectRefusal(find("hum", "b.rst"), Exit::kUsage, "has no document b.rst");
+}
+
 TEST_F(Cli, ExplainsItsExitStatus) {
   const CommandOutput help = Kct({"run", "--help"});
   EXPECT_EQ(help.status, 0);

@@ -2,6 +2,7 @@
 // The command line of kct.
 #include <CLI/CLI.hpp>
 
+#include "ci/kct/drift_command.h"
 #include "ci/kct/exec_command.h"
 #include "ci/kct/prove_command.h"
 #include "ci/kct/run_command.h"
@@ -136,6 +137,7 @@ struct CommandLine {
   std::filesystem::path session_folder;
   std::string test;
   ExecOptions exec_options;
+  DriftOptions drift_options;
   bool all_kernels = false;
   CLI::App* run;
   CLI::App* prove;
@@ -143,6 +145,7 @@ struct CommandLine {
   CLI::App* list;
   CLI::App* get;
   CLI::App* clauses;
+  CLI::App* drift;
   CLI::App* start;
   CLI::App* run_one;
   CLI::App* stop;
@@ -170,6 +173,16 @@ CLI::App* AddExec(CLI::App& app, RawOptions& raw, ExecOptions& options) {
   return exec;
 }
 
+CLI::App* AddDrift(CLI::App& app, DriftOptions& options) {
+  CLI::App* drift = app.add_subcommand(
+      "drift", "Hold the clauses against a kernel's documents and sources (drift.md)");
+  drift->add_option("--tree", options.tree, "Sources of a kernel")->required();
+  drift->add_option("--find", options.find, "Print the sentences that have these words instead");
+  drift->add_option("--document", options.document, "Where --find looks, or x86/intel-tdx.rst …")
+      ->capture_default_str();
+  return drift;
+}
+
 CommandLine::CommandLine(CLI::App& app)
     : run(AddRun(app, raw)), prove(AddProve(app, raw)), exec(AddExec(app, raw, exec_options)) {
   run->footer(kExitStatusHelp);
@@ -181,6 +194,7 @@ CommandLine::CommandLine(CLI::App& app)
   get->add_option("SPEC", spec, "debian:7.3 …")->required();
   clauses = app.add_subcommand("clauses", "All clauses, and the tests of each");
   clauses->add_option("--programs", raw.run.lab.programs, "Folder of the test binaries");
+  drift = AddDrift(app, drift_options);
   CLI::App* session = app.add_subcommand("session", "Machines that stay up, for CTest");
   session->require_subcommand(1);
   session->add_option("--dir", session_folder, "Folder of the session (default: build/session)");
@@ -213,6 +227,7 @@ Exit Main(int argc, char** argv) {
     return ListKernels(line.all_kernels ? Kernels::kAll : Kernels::kNewestOfEachSeries);
   }
   if (line.get->parsed()) return GetKernel(line.spec);
+  if (line.drift->parsed()) return LookForDrift(line.drift_options);
   if (line.clauses->parsed()) return ListClauses(raw.run.lab);
   const SessionOptions session{line.session_folder, raw.run.lab, raw.run.selection.seed};
   if (line.start->parsed()) return StartSession(session);
