@@ -18,14 +18,14 @@ struct Ioctl {
 };
 
 std::vector<Ioctl> IoctlsOf(std::span<const Clause> clauses) {
-  static const std::regex ioctl("KVM_[A-Z0-9_]+");
+  static const std::regex name_of_an_ioctl("KVM_[A-Z0-9_]+");
   std::vector<Ioctl> ioctls;
   for (const Clause& clause : clauses) {
     Result<std::vector<DocEntry>> entries = ParseDocField(clause.doc);
     if (!entries || entries->empty()) continue;
     const std::string document = entries->front().document;
     const std::string name = BareTitle(entries->front().heading);
-    if (!std::regex_match(name, ioctl) || name.starts_with("KVM_CAP_")) continue;
+    if (!std::regex_match(name, name_of_an_ioctl) || name.starts_with("KVM_CAP_")) continue;
     auto known = std::ranges::find_if(ioctls, [&](const Ioctl& other) {
       return other.name == name && other.document == document;
     });
