@@ -96,6 +96,12 @@ Status AddLine(Draft& draft, const std::string& where, std::string_view line) {
   return {};
 }
 
+// "prefault.md" of "docs/spec/prefault.md:12".
+std::string PageOf(std::string_view where) {
+  const std::string_view path = where.substr(0, where.rfind(':'));
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
 Result<Standing> ParseStanding(const Draft& draft, const Field& field) {
   const std::optional<Standing> known = StandingByName(field.value);
   if (known) return *known;
@@ -173,6 +179,7 @@ Result<PageClause> FinishClause(Draft draft) {
   KCT_TRY_STATUS(CheckNeeds(fields.find("Needs")->second));
   KCT_TRY_STATUS(CheckKernels(fields.find("Kernels")->second));
   return PageClause{.where = draft.where,
+                    .page = PageOf(draft.where),
                     .id = draft.id,
                     .title = draft.title,
                     .claim = value("Claim"),
