@@ -32,11 +32,11 @@ std::string_view Enumerator(Standing standing) {
 std::string RenderTable(std::span<const PageClause> clauses) {
   std::string text = "// Generated from docs/spec.\n";
   for (const PageClause& clause : clauses) {
-    text +=
-        fmt::format("{{{},\n {},\n {},\n {},\n {},\n {},\n {},\n {},\n {}}},\n", Literal(clause.id),
-                    Literal(clause.title), Literal(clause.claim), Enumerator(clause.standing),
-                    Literal(clause.source), Literal(clause.kernels), Literal(clause.needs),
-                    Literal(clause.untested), Literal(clause.doc));
+    text += fmt::format("{{{},\n {},\n {},\n {},\n {},\n {},\n {},\n {},\n {},\n {},\n {}}},\n",
+                        Literal(clause.id), Literal(clause.title), Literal(clause.claim),
+                        Enumerator(clause.standing), Literal(clause.source),
+                        Literal(clause.kernels), Literal(clause.needs), Literal(clause.untested),
+                        Literal(clause.doc), Literal(clause.answer), Literal(clause.unmodelled));
   }
   return text;
 }
