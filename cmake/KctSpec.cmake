@@ -10,7 +10,11 @@
 
 set(KCT_SPEC_PAGES
   ${PROJECT_SOURCE_DIR}/docs/spec/prefault.md
-  ${PROJECT_SOURCE_DIR}/docs/spec/memslot.md)
+  ${PROJECT_SOURCE_DIR}/docs/spec/memslot.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/fault.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/hypercall.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/gmem.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/attributes.md)
 
 # Called once, by harness/spec/CMakeLists.txt.
 function(kct_spec_library)
