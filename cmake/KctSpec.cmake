@@ -14,7 +14,11 @@ set(KCT_SPEC_PAGES
   ${PROJECT_SOURCE_DIR}/docs/spec/fault.md
   ${PROJECT_SOURCE_DIR}/docs/spec/hypercall.md
   ${PROJECT_SOURCE_DIR}/docs/spec/gmem.md
-  ${PROJECT_SOURCE_DIR}/docs/spec/attributes.md)
+  ${PROJECT_SOURCE_DIR}/docs/spec/attributes.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/snp.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/tdx.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/shadow.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/notifier.md)
 
 # Called once, by harness/spec/CMakeLists.txt.
 function(kct_spec_library)

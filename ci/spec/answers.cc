@@ -8,7 +8,7 @@
 namespace kct {
 namespace {
 
-constexpr std::array<std::string_view, 5> kVmTypes{"default", "swp", "sev-es", "snp", "tdx"};
+constexpr std::array<std::string_view, 6> kVmTypes{"default", "swp", "sev", "sev-es", "snp", "tdx"};
 constexpr std::string_view kAsClaimed = "as claimed";
 
 std::string_view Trim(std::string_view text) {
@@ -55,11 +55,17 @@ std::optional<std::string_view> SaidOf(const KernelVersion& kernel, const Clause
   return std::nullopt;
 }
 
+// Whether a VM of type `vm` is one of type `word`, or one that builds on it.
+bool Is(std::string_view vm, std::string_view word) {
+  if (vm == word || (word == "sev-es" && vm == "snp")) return true;
+  return word == "sev" && (vm == "sev-es" || vm == "snp");
+}
+
 // A comma means and, a bar or. Of a word that is no VM type it is not known whether it holds.
 bool MayHoldOn(std::string_view vm, const Clause& clause) {
   return std::ranges::all_of(Split(clause.needs, ','), [&](std::string_view part) {
     return std::ranges::any_of(Split(part, '|'), [&](std::string_view word) {
-      return word == vm || std::ranges::find(kVmTypes, word) == kVmTypes.end();
+      return Is(vm, word) || std::ranges::find(kVmTypes, word) == kVmTypes.end();
     });
   });
 }

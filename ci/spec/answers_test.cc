@@ -20,7 +20,7 @@ constexpr Clause kClauses[] = {
     {.id = "SING-02",
      .standing = Standing::kDisputed,
      .kernels = "all: as claimed",
-     .needs = "tdp, snp | tdx",
+     .needs = "tdp, sev-es | tdx",
      .page = "song.md",
      .answer = "KVM_SING* EIO when it is secret"},
     {.id = "SING-03", .kernels = "all: as claimed", .needs = "any", .page = "song.md"},
@@ -64,6 +64,8 @@ TEST(Answers, LeaveOutClausesOfOtherVmTypes) {
   EXPECT_THAT(Ids({.call = "KVM_SING", .vm = "default"}),
               ElementsAre("SING-01 EINVAL", "SING-01 0|EAGAIN"));
   EXPECT_THAT(Ids({.call = "KVM_SING2", .vm = "tdx"}), ElementsAre("SING-02 EIO"));
+  EXPECT_THAT(Ids({.call = "KVM_SING2", .vm = "snp"}), ElementsAre("SING-02 EIO"));
+  EXPECT_THAT(Ids({.call = "KVM_SING2", .vm = "sev"}), IsEmpty());
 }
 
 TEST(Answers, APageHasATableForEachCall) {
@@ -73,7 +75,7 @@ TEST(Answers, APageHasATableForEachCall) {
                               "6.11..6.17: hangs \\| spins; 6.18.. | any |\n"));
   EXPECT_THAT(page, HasSubstr("\n## KVM_SING*\n"));
   EXPECT_THAT(page, HasSubstr("| EIO | it is secret | [SING-02](song.md) | disputed | all | tdp, "
-                              "snp \\| tdx |\n"));
+                              "sev-es \\| tdx |\n"));
 }
 
 }  // namespace
