@@ -18,10 +18,10 @@ constexpr std::array<std::string_view, 9> kFields{
 constexpr std::array<std::string_view, 4> kMayBeLeftOut{"Doc", "Answer", "Untested", "Unmodelled"};
 
 // What a machine, kernel or VM must offer before a clause says anything about it.
-constexpr std::array<std::string_view, 21> kNeeds{
-    "any",     "tdp", "shadow", "nested", "smm",  "root",       "gmem",
-    "swp",     "sev", "sev-es", "snp",    "tdx",  "vfio",       "thp",
-    "hugetlb", "ksm", "swap",   "disk",   "uffd", "soft-dirty", "poison"};
+constexpr std::array<std::string_view, 25> kNeeds{
+    "any",  "tdp",        "shadow", "nested", "smm",    "root",  "gmem", "attributes", "swp",
+    "sev",  "sev-es",     "snp",    "tdx",    "vfio",   "thp",   "ksm",  "hugetlb",    "swap",
+    "disk", "soft-dirty", "uffd",   "apf",    "poison", "memcg", "numa"};
 
 bool IsOneOf(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
@@ -96,6 +96,12 @@ Status AddLine(Draft& draft, const std::string& where, std::string_view line) {
   draft.fields[name] = {where, std::string(value)};
   draft.current = name;
   return {};
+}
+
+// "prefault.md" of "docs/spec/prefault.md:12".
+std::string PageOf(std::string_view where) {
+  const std::string_view path = where.substr(0, where.rfind(':'));
+  return std::string(path.substr(path.rfind('/') + 1));
 }
 
 Result<Standing> ParseStanding(const Draft& draft, const Field& field) {
@@ -175,6 +181,7 @@ Result<PageClause> FinishClause(Draft draft) {
   KCT_TRY_STATUS(CheckNeeds(fields.find("Needs")->second));
   KCT_TRY_STATUS(CheckKernels(fields.find("Kernels")->second));
   return PageClause{.where = draft.where,
+                    .page = PageOf(draft.where),
                     .id = draft.id,
                     .title = draft.title,
                     .claim = value("Claim"),

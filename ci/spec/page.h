@@ -29,6 +29,7 @@ namespace kct {
 
 struct PageClause {
   std::string where;  // "docs/spec/prefault.md:12"
+  std::string page;   // "prefault.md"
   std::string id;
   std::string title;
   std::string claim;

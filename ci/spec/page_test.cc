@@ -41,6 +41,7 @@ TEST(Page, AClauseIsReadFieldByField) {
   ASSERT_EQ(clauses->size(), 1u);
   const PageClause& clause = clauses->front();
   EXPECT_EQ(clause.where, "p.md:4");
+  EXPECT_EQ(clause.page, "p.md");
   EXPECT_EQ(clause.id, "PREFAULT-05");
   EXPECT_EQ(clause.title, "A size of zero is an error");
   EXPECT_EQ(clause.claim, "A prefault of size 0 fails with EINVAL, always.");
