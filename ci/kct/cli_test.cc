@@ -69,7 +69,7 @@ TEST_F(Cli, ProvesOnlyWhatHasALieForEachTest) {
   ExpectRefusal(prove(), Exit::kUsage, "a.can_fail.txt:1: expected SUITE.NAME");
 }
 
-// A made-up kernel whose table lacks an errno that its code has.
+// A made-up kernel whose document has none of the sections that clauses point at.
 TEST_F(Cli, DriftThatIsKnownIsNoFinding) {
   for (const char* part : {"Documentation", "Documentation/virt", "Documentation/virt/kvm"}) {
     EXPECT_TRUE(MakeFolder(folder_ / part).ok());
