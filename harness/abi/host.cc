@@ -56,6 +56,8 @@ bool Host::ShowsTheKernel() { return geteuid() == 0; }
 
 bool Host::ShowsFrames() { return geteuid() == 0; }
 
+bool Host::RunsMachineCode() { return true; }
+
 std::optional<KernelView> Host::ViewOf(pid_t) { return std::nullopt; }
 
 int Host::Madvise(Hva start, Bytes size, int advice) {

@@ -41,6 +41,14 @@ enum class Bug : uint8_t {
   kPrefaultHidesMemoryFault,
   kPrefaultIgnoresSignals,
   kPrefaultForgetsProgressOnSignal,
+  kPrefaultLeavesNoMarkOfASignal,
+  kPrefaultBadPointerIsEinval,
+  kPrefaultWritesBackFirst,
+  kPrefaultPaddingIsChecked,
+  kPrefaultTouchesRun,
+  kPrefaultMapsPoison,
+  kPoisonIsSilent,
+  kPoisonHoldsTheCaller,
   // --- KVM_SET_USER_MEMORY_REGION
   kDeleteIsIgnored,
   kDeleteLeavesEntries,
@@ -56,6 +64,9 @@ enum class Bug : uint8_t {
   kRepeatingIsRefused,
   kFailedMoveLosesTheSlot,
   kQuirkStaysOn,
+  kRegionBadPointerIsEinval,
+  kRegionPaddingIsChecked,
+  kForeignProcessIsWelcome,
   // --- KVM_RUN
   kRunSaysAgainWhileSlotGoes,
   kAccessIsMmioWhileSlotGoes,
@@ -86,6 +97,7 @@ struct Planted {
   CheckFault fault = CheckFault::kNone;
 
   bool Is(Bug one) const { return bug == one; }
+  bool operator==(const Planted&) const = default;
 };
 
 struct PlantedBug {

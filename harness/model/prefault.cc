@@ -73,6 +73,19 @@ bool IsStuckOnRoot(const Rules& rules, const State& state, const Pending& call) 
                    (rules.planted.Is(Bug::kPrefaultSpinsOnRootLostMeanwhile)));
 }
 
+// A poisoned page of a file is an errno of its own; one of the host's memory is announced by a
+// signal, which ends the call unless the caller blocks it.
+Choices AnswersForPoison(const Rules& rules, const Operation& op, const Slot& slot) {
+  if (slot.gmem_only) {
+    Choice stop = Stop(EHWPOISON, "PREFAULT-34");
+    stop.memory_fault = true;
+    return One(stop);
+  }
+  if (op.may_be_interrupted) return One(Stop(EINTR, "PREFAULT-31"));
+  if (rules.planted.Is(Bug::kPoisonHoldsTheCaller)) return {};
+  return One(Stop(EFAULT, "PREFAULT-54"));
+}
+
 Choices PageChoices(const Rules& rules, const State& state, const Pending& call) {
   const Operation& op = call.op;
   Choices choices;
@@ -105,6 +118,9 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
   if (rules.planted.Is(Bug::kPrefaultFailsWhereMapped) &&
       FindEntry(state, space, page) != nullptr) {
     return One(Stop(EEXIST, "PREFAULT-20"));
+  }
+  if (op.may_be_poisoned && !rules.planted.Is(Bug::kPrefaultMapsPoison)) {
+    return AnswersForPoison(rules, op, *slot);
   }
   const bool lost_root = (state.stale_roots & BitOf(op.vcpu)) != 0;
   choices.push_back({.move = Move::kMapPages,

@@ -74,7 +74,13 @@ void DropEntries(const Rules& rules, State& state, const Slot& slot, bool moved)
   });
 }
 
-Slot NewSlot(const Operation& op) {
+// A file that user space can map serves shared accesses as well.
+bool ServesAll(const State& state, const Operation& op) {
+  const uint64_t flags = op.gmem >= 0 ? state.files[static_cast<std::size_t>(op.gmem)].flags : 0;
+  return (op.flags & KVM_MEM_GUEST_MEMFD) != 0 && (flags & GUEST_MEMFD_FLAG_MMAP) != 0;
+}
+
+Slot NewSlot(const State& state, const Operation& op) {
   return {.id = op.slot,
           .flags = static_cast<uint32_t>(op.flags),
           .gfn = PageOf(op.address),
@@ -82,7 +88,7 @@ Slot NewSlot(const Operation& op) {
           .host = PageOf(op.host),
           .gmem_page = PageOf(op.gmem_offset),
           .gmem = (op.flags & KVM_MEM_GUEST_MEMFD) != 0 ? op.gmem : -1,
-          .gmem_only = false,
+          .gmem_only = ServesAll(state, op),
           .invalid = false,
           .moving = false,
           .dirty = 0,
@@ -165,7 +171,7 @@ void TakeUpdate(const Rules& rules, State& state, Pending& call, const Choice& c
       return;
     case Move::kInstall:
       state.slots_lock = true;
-      state.slots.push_back(NewSlot(call.op));
+      state.slots.push_back(NewSlot(state, call.op));
       CountSwap(state);
       call.phase = Phase::kSwapped;
       return;
