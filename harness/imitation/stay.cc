@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/imitation/stay.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include "harness/base/clock.h"
@@ -10,6 +11,7 @@ namespace {
 
 // Nobody announces a signal: it is looked for so often.
 constexpr Duration kLook = 2ms;
+constexpr uint32_t kStepsThatYield = 2;
 
 }  // namespace
 
@@ -33,7 +35,14 @@ void Stay::Stepped() {
   waiting_ = false;
   view_.stack.clear();
   world_.changed.notify_all();
-  GiveWay();
+  // Whoever has no CPU at the moment gets one early in the call: calls meet on few CPUs as well.
+  if (++steps_ <= kStepsThatYield) {
+    lock_.unlock();
+    sched_yield();
+    lock_.lock();
+  } else {
+    GiveWay();
+  }
 }
 
 void Stay::GiveWay() {

@@ -41,6 +41,7 @@ class Stay {
   std::unique_lock<FairMutex> lock_;
   KernelView& view_;
   bool waiting_ = false;
+  uint32_t steps_ = 0;
 };
 
 }  // namespace kct::imitation
