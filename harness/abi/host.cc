@@ -64,6 +64,10 @@ int Host::Madvise(Hva start, Bytes size, int advice) {
   return madvise(Pointer(start), size.count, advice);
 }
 
+int Host::Mprotect(Hva start, Bytes size, int protection) {
+  return mprotect(Pointer(start), size.count, protection);
+}
+
 Result<std::unique_ptr<MissingPages>> Host::WatchMissingPages(Hva start, Bytes size,
                                                               MissingPage mode) {
   return WatchWithUserfaultfd(start, size, mode);

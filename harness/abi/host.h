@@ -52,6 +52,7 @@ class Host {
 
   // --- host memory ------------------------------------------------------------------------------
   virtual int Madvise(Hva start, Bytes size, int advice);
+  virtual int Mprotect(Hva start, Bytes size, int protection);
   virtual Result<std::unique_ptr<MissingPages>> WatchMissingPages(Hva start, Bytes size,
                                                                   MissingPage mode);
 };

@@ -24,15 +24,20 @@ PageState HostPages::BringIn(Stay& stay, Hva page, Interruptible interruptible) 
     if (interruptible == Interruptible::kYes && stay.SignalPending()) {
       return PageState::kInterrupted;
     }
-    if (!waited) {
-      range->faults.push_back(page);
-      stay.world().changed.notify_all();
-    }
+    if (!waited) AskFor(stay, page);
     stay.Wait({"handle_userfault", "hva_to_pfn", "kvm_mmu_faultin_pfn", "kvm_vcpu_ioctl"});
   }
   char byte;
   if (!ReadUser(page, &byte, 1)) return PageState::kUnusable;
   return waited && invalidations != invalidations_ ? PageState::kLookAgain : PageState::kThere;
+}
+
+bool HostPages::AskFor(Stay& stay, Hva page) {
+  WatchedRange* const range = FindMissing(page);
+  if (range == nullptr) return false;
+  range->faults.push_back(page);
+  stay.world().changed.notify_all();
+  return true;
 }
 
 WatchedRange& HostPages::Watch(Hva start, Bytes size, MissingPage mode) {

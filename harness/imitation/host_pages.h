@@ -44,6 +44,11 @@ class HostPages {
 
   void Poison(Hva page) { poisoned_.insert(page); }
 
+  // Asks whoever supplies the page for it, if it is missing. False: it is not.
+  bool AskFor(Stay& stay, Hva page);
+
+  // Grows with everything that takes pages of the host away.
+  uint64_t invalidations() const { return invalidations_; }
   // Pages of the range are not what they were, or are missing again.
   void Invalidate(Hva start, Bytes size);
 

@@ -52,7 +52,9 @@ void ImitatedKvm::PowerOn(const model::Rules& rules) {
 RawAnswer ImitatedKvm::Ioctl(int fd, unsigned long request, uintptr_t argument) {
   // Another process has a copy of the lock, in whatever state it was.
   if (getpid() != world_->owner) {
-    const bool welcome = world_->Planted(model::Bug::kForeignProcessIsWelcome);
+    const bool welcome =
+        world_->Planted(request == KVM_PRE_FAULT_MEMORY ? model::Bug::kPrefaultIsOpenToOthers
+                                                        : model::Bug::kForeignProcessIsWelcome);
     return welcome ? imitation::Returns(0) : imitation::Fails(EIO);
   }
   Stay stay(*world_);
@@ -137,6 +139,13 @@ int ImitatedKvm::Madvise(Hva start, Bytes size, int advice) {
   const int result = madvise(Pointer(start), size.count, advice);
   Stay stay(*world_);
   if (advice == MADV_DONTNEED) world_->Invalidate(start, size);
+  return result;
+}
+
+int ImitatedKvm::Mprotect(Hva start, Bytes size, int protection) {
+  const int result = mprotect(Pointer(start), size.count, protection);
+  Stay stay(*world_);
+  world_->Invalidate(start, size);
   return result;
 }
 

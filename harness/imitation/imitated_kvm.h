@@ -39,6 +39,7 @@ class ImitatedKvm final : public Backend, public Host {
   bool RunsMachineCode() override { return false; }
   std::optional<KernelView> ViewOf(pid_t tid) override;
   int Madvise(Hva start, Bytes size, int advice) override;
+  int Mprotect(Hva start, Bytes size, int protection) override;
   Result<std::unique_ptr<MissingPages>> WatchMissingPages(Hva start, Bytes size,
                                                           MissingPage mode) override;
 

@@ -2,11 +2,13 @@
 #include "harness/imitation/operations.h"
 
 #include <cerrno>
+#include <cstring>
 
 #include "harness/imitation/user_memory.h"
 
 namespace kct::imitation {
 
+using model::Bug;
 using model::Choice;
 using model::Choices;
 using model::Move;
@@ -111,8 +113,12 @@ void NoteMapped(Vm& vm, uint32_t space, Gpa page, const Backing& backing) {
 
 model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
   Pending call(op);
+  const uint64_t invalidations = stay.world().pages.invalidations();
   while (!call.over()) {
-    const Choices choices = NextChoices(vm.rules, vm.state, call);
+    const bool held = vm.rules.planted.Is(Bug::kUpdateIsHeldByInvalidations) &&
+                      call.phase != Phase::kCalled &&
+                      invalidations != stay.world().pages.invalidations();
+    const Choices choices = held ? Choices() : NextChoices(vm.rules, vm.state, call);
     if (choices.empty()) {
       Wait(stay, call);
     } else {
@@ -149,7 +155,12 @@ class Prefaulter {
       : stay_(stay), vm_(vm), vcpu_(vcpu), call_(op) {}
 
   model::Outcome Run() {
+    const uint64_t invalidations = stay_.world().pages.invalidations();
     while (!call_.over()) {
+      if (IsStuck()) {
+        Wait(stay_, call_);
+        continue;
+      }
       call_.op.may_be_interrupted = stay_.SignalPending();
       call_.op.may_fault = call_.op.may_be_poisoned = false;
       const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
@@ -159,7 +170,12 @@ class Prefaulter {
       } else if (choices.empty()) {
         Wait(stay_, call_);
       } else if (choices[0].move == Move::kMapPages) {
-        MapPage(choices[0]);
+        if (Planted(Bug::kPrefaultSaysAgainOnInvalidation) &&
+            invalidations != stay_.world().pages.invalidations()) {
+          Step(stay_, vm_, call_, SayAgain());
+        } else {
+          MapPage(choices[0]);
+        }
       } else {
         Step(stay_, vm_, call_, choices[0]);
       }
@@ -168,15 +184,45 @@ class Prefaulter {
   }
 
  private:
+  static Choice SayAgain() {
+    return {.move = Move::kStop, .error = Errno(EAGAIN), .clause = "PREFAULT-43"};
+  }
+
+  bool Planted(Bug bug) const { return stay_.world().Planted(bug); }
+  bool HasStaleRoot() const { return (vm_.state.stale_roots >> vcpu_.number & 1) != 0; }
+  // Only a planted bug keeps the call so.
+  bool IsStuck() const {
+    return Planted(Bug::kPrefaultSpinsOnRootLostToParameter) && call_.phase == Phase::kReading &&
+           vm_.lost_roots_to_parameter && HasStaleRoot() && !stay_.SignalPending();
+  }
+
+  PageState BringIn(const Backing& backing) {
+    const bool deaf = Planted(Bug::kPrefaultIgnoresSignals);
+    const PageState state =
+        imitation::BringIn(stay_, backing, deaf ? Interruptible::kNo : Interruptible::kYes);
+    const bool writes = Planted(Bug::kPrefaultWrites) || Planted(Bug::kPrefaultWantsWritableMemory);
+    if (state == PageState::kThere && writes && backing.file == nullptr) {
+      char byte;
+      const bool writable = ReadUser(backing.hva, &byte, 1) && WriteUser(backing.hva, &byte, 1);
+      if (!writable && Planted(Bug::kPrefaultWantsWritableMemory)) return PageState::kUnusable;
+    }
+    return state;
+  }
+
   void MapPage(Choice choice) {
     choice.count = 1;
     const Gpa page = call_.op.gpa() + Pages(call_.done);
     const uint32_t space = vm_.state.SpaceOf(vcpu_.number);
     const Backing backing = BackingOf(vm_, space, page);
     if (backing.slot == nullptr) return Step(stay_, vm_, call_, choice);
-    const bool deaf = stay_.world().Planted(model::Bug::kPrefaultIgnoresSignals);
-    switch (BringIn(stay_, backing, deaf ? Interruptible::kNo : Interruptible::kYes)) {
+    if (Planted(Bug::kPrefaultDoesNotWaitForPages) && backing.file == nullptr &&
+        stay_.world().pages.AskFor(stay_, backing.hva)) {
+      return Step(stay_, vm_, call_, SayAgain());
+    }
+    const bool had_stale_root = HasStaleRoot();
+    switch (BringIn(backing)) {
       case PageState::kThere:
+        if (!had_stale_root && HasStaleRoot()) return;  // lost meanwhile: look again
         NoteMapped(vm_, space, page, backing);
         return Step(stay_, vm_, call_, choice);
       case PageState::kLookAgain:
@@ -200,7 +246,7 @@ class Prefaulter {
 
   // A wait for a page that a signal ends leaves its mark, although this is not KVM_RUN.
   void EndInterrupted() {
-    if (!stay_.world().Planted(model::Bug::kPrefaultLeavesNoMarkOfASignal)) {
+    if (!Planted(Bug::kPrefaultLeavesNoMarkOfASignal)) {
       vcpu_.run.At<kvm_run>({0}).exit_reason = KVM_EXIT_INTR;
     }
     call_.op.may_be_interrupted = true;
@@ -209,7 +255,7 @@ class Prefaulter {
   }
 
   void EndPoisoned(const Backing& backing, const Choice& otherwise) {
-    if (backing.file == nullptr && !stay_.world().Planted(model::Bug::kPoisonIsSilent)) {
+    if (backing.file == nullptr && !Planted(Bug::kPoisonIsSilent)) {
       SendMemoryError(Pointer(backing.hva));
     }
     call_.op.may_be_poisoned = true;
@@ -240,32 +286,53 @@ model::Outcome PreFault(Stay& stay, Vm& vm, const Vcpu& vcpu, Operation op) {
 
 namespace {
 
-bool ReadBacking(const Backing& backing, uint64_t in_page, void* to, uint32_t width) {
+// Where a bug lets the guest go on with what the host's page held at first: that. Otherwise
+// nullptr.
+char* KeptPage(Vm& vm, const Backing& backing) {
+  if (!vm.rules.planted.Is(Bug::kHostChangesAreMissed) || backing.file != nullptr) return nullptr;
+  std::vector<char>& page = vm.kept[backing.hva];
+  if (page.empty()) {
+    page.resize(kPage.count);
+    if (!ReadUser(backing.hva, page.data(), page.size())) vm.kept.erase(backing.hva);
+  }
+  return vm.kept.contains(backing.hva) ? page.data() : nullptr;
+}
+
+bool ReadBacking(Vm& vm, const Backing& backing, uint64_t in_page, void* to, uint32_t width) {
+  if (const char* kept = KeptPage(vm, backing)) {
+    std::memcpy(to, kept + in_page, width);
+    return true;
+  }
   if (backing.file == nullptr) return ReadUser(backing.hva + Bytes{in_page}, to, width);
   return pread(backing.file->fd.get(), to, width, static_cast<off_t>(backing.offset + in_page)) ==
          static_cast<ssize_t>(width);
 }
 
-bool WriteBacking(const Backing& backing, uint64_t in_page, const void* from, uint32_t width) {
+bool WriteBacking(Vm& vm, const Backing& backing, uint64_t in_page, const void* from,
+                  uint32_t width) {
+  if (char* kept = KeptPage(vm, backing)) {
+    std::memcpy(kept + in_page, from, width);
+    return true;
+  }
   if (backing.file == nullptr) return WriteUser(backing.hva + Bytes{in_page}, from, width);
   return pwrite(backing.file->fd.get(), from, width,
                 static_cast<off_t>(backing.offset + in_page)) == static_cast<ssize_t>(width);
 }
 
 // Moves the data. False: the memory can't be used so.
-bool Transfer(const Backing& backing, Access& access) {
+bool Transfer(Vm& vm, const Backing& backing, Access& access) {
   const uint64_t in_page = access.gpa.value % kPage.count;
   if (access.kind == model::Access::kWrite) {
     uint64_t value = access.value;
     if (access.change != nullptr) {
       access.value = 0;
-      if (!ReadBacking(backing, in_page, &access.value, access.width)) return false;
+      if (!ReadBacking(vm, backing, in_page, &access.value, access.width)) return false;
       value = access.change(access.context, access.value);
     }
-    return WriteBacking(backing, in_page, &value, access.width);
+    return WriteBacking(vm, backing, in_page, &value, access.width);
   }
   access.value = 0;
-  return ReadBacking(backing, in_page, &access.value, access.width);
+  return ReadBacking(vm, backing, in_page, &access.value, access.width);
 }
 
 class Accessor {
@@ -300,7 +367,8 @@ class Accessor {
     const Gpa page{access_.gpa.value & ~(kPage.count - 1)};
     const uint32_t space = vm_.state.SpaceOf(vcpu_.number);
     const Backing backing = BackingOf(vm_, space, page);
-    switch (BringIn(stay_, backing, Interruptible::kYes)) {
+    const bool kept = vm_.kept.contains(backing.hva);
+    switch (kept ? PageState::kThere : BringIn(stay_, backing, Interruptible::kYes)) {
       case PageState::kThere:
         if (!SameSlot(backing, space, page)) return;
         break;
@@ -314,9 +382,23 @@ class Accessor {
       case PageState::kUnusable:
         return End(EFAULT);
     }
-    if (!Transfer(backing, access_)) return End(EFAULT);
+    if (!Transfer(vm_, backing, access_)) return End(EFAULT);
+    if (access_.kind == model::Access::kWrite &&
+        stay_.world().Planted(Bug::kPrefaultSharesPagesForWriting)) {
+      WriteToAllPrefaulted(space);
+    }
     NoteMapped(vm_, space, page, backing);
     Step(stay_, vm_, call_, choice);
+  }
+
+  // What a zero page that was mapped for writing would come to.
+  void WriteToAllPrefaulted(uint32_t space) {
+    for (const model::Entry& entry : vm_.state.entries) {
+      const Backing other = BackingOf(vm_, space, {entry.gfn * kPage.count});
+      if (entry.writable || other.slot == nullptr) continue;
+      (void)WriteBacking(vm_, other, access_.gpa.value % kPage.count, &access_.value,
+                         access_.width);
+    }
   }
 
   // Whether nothing has changed while the page was waited for.

@@ -91,7 +91,10 @@ ProgramRunner::Now ProgramRunner::Step() {
   const model::Slot* const slot =
       guest_.begun ? vm_.state.FindSlot(vm_.state.SpaceOf(vcpu_.number), model::PageOf(guest_.area))
                    : nullptr;
-  if (slot == nullptr) return Now::kLost;
+  if (slot == nullptr) {
+    const bool never_ends = stay_.world().Planted(model::Bug::kRunWithoutTablesNeverEnds);
+    return guest_.begun && never_ends ? Now::kWaits : Now::kLost;
+  }
   if (slot->invalid) return Now::kWaits;
   now_ = Now::kRuns;
   return StepIn(*static_cast<guest::CpuArea*>(Pointer(HostAddressOf(*slot, {guest_.area}))));
@@ -313,7 +316,7 @@ bool ProgramRunner::Came(const Reached& reached, const Access& access) {
 
 std::optional<uint64_t> ProgramRunner::Load(uint64_t gpa, uint32_t width, model::Access kind,
                                             bool emulated) {
-  if (TakeAnswer()) {
+  if (TakeAnswer() && !stay_.world().Planted(model::Bug::kAnsweredLoadIsMadeAgain)) {
     uint64_t value = 0;
     std::memcpy(&value, vcpu_.shared().mmio.data, width);
     return value;
@@ -324,7 +327,7 @@ std::optional<uint64_t> ProgramRunner::Load(uint64_t gpa, uint32_t width, model:
 }
 
 bool ProgramRunner::Store(uint64_t gpa, uint32_t width, uint64_t value, bool emulated) {
-  if (TakeAnswer()) return true;
+  if (TakeAnswer() && !stay_.world().Planted(model::Bug::kToldStoreIsMadeAgain)) return true;
   Access access{.gpa = {gpa},
                 .width = width,
                 .kind = model::Access::kWrite,

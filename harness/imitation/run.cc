@@ -15,7 +15,11 @@ RawAnswer Interrupted(kvm_run& run) {
 }
 
 // Where no slot has the guest's next instruction, KVM can't emulate it.
-RawAnswer NoInstruction(kvm_run& run) {
+RawAnswer NoInstruction(const World& world, kvm_run& run) {
+  if (world.Planted(model::Bug::kRunWithoutCodeIsAShutdown)) {
+    run.exit_reason = KVM_EXIT_SHUTDOWN;
+    return {};
+  }
   run.exit_reason = KVM_EXIT_INTERNAL_ERROR;
   run.internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
   run.internal.ndata = 0;
@@ -46,7 +50,7 @@ RawAnswer RunGuest(Stay& stay, Vm& vm, Vcpu& vcpu) {
       case ProgramRunner::Now::kLeft:
         return {};
       case ProgramRunner::Now::kLost:
-        return NoInstruction(run);
+        return NoInstruction(stay.world(), run);
       case ProgramRunner::Now::kFailed:
         if (program.failure().how == Reached::How::kInterrupted) return Interrupted(run);
         return Failed(run, program.failure());

@@ -31,6 +31,7 @@ RawAnswer GetSupportedCpuid(uintptr_t argument) {
 }  // namespace
 
 int Capability(const model::Rules& rules, unsigned long cap) {
+  using model::Bug;
   switch (cap) {
     case KVM_CAP_USER_MEMORY:
     case KVM_CAP_USER_MEMORY2:
@@ -43,13 +44,16 @@ int Capability(const model::Rules& rules, unsigned long cap) {
     case KVM_CAP_READONLY_MEM:
       return rules.readonly_slots ? 1 : 0;
     case KVM_CAP_PRE_FAULT_MEMORY:
-      return rules.prefault && rules.two_dimensional_paging ? 1 : 0;
+      return rules.prefault && rules.two_dimensional_paging &&
+                     !rules.planted.Is(Bug::kPrefaultCapabilityIsMissing)
+                 ? 1
+                 : 0;
     case KVM_CAP_GUEST_MEMFD:
       return rules.guest_memfd ? 1 : 0;
     case KVM_CAP_GUEST_MEMFD_FLAGS:
       return rules.guest_memfd ? GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED : 0;
     case KVM_CAP_DISABLE_QUIRKS2:
-      return KVM_X86_QUIRK_SLOT_ZAP_ALL;
+      return rules.planted.Is(Bug::kQuirkIsNotOffered) ? 0 : KVM_X86_QUIRK_SLOT_ZAP_ALL;
     default:
       return 0;
   }

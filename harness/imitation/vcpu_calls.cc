@@ -29,6 +29,9 @@ RawAnswer PreFaultMemory(Stay& stay, Vm& vm, Vcpu& vcpu, uintptr_t argument) {
   if (world.Planted(Bug::kPrefaultWritesBackFirst) && !CopyOut(argument, *range)) {
     return Fails(EFAULT);
   }
+  if (world.Planted(Bug::kPrefaultHeedsImmediateExit) && vcpu.shared().immediate_exit != 0) {
+    return Fails(EINTR);
+  }
   model::Operation op;
   op.address = range->gpa;
   op.size = range->size;

@@ -51,17 +51,27 @@ Operation RegionOf(const kvm_userspace_memory_region& region) {
   return op;
 }
 
+// Whether a planted bug refuses a region whose memory is not mapped.
+bool IsRefusedUnmapped(const World& world, const Operation& op) {
+  char byte;
+  return world.Planted(model::Bug::kCreationWantsMappedMemory) && op.size != 0 &&
+         !ReadUser({op.host}, &byte, 1);
+}
+
+RawAnswer UnreadableRegion(const World& world) {
+  return Fails(world.Planted(model::Bug::kRegionBadPointerIsEinval) ? EINVAL : EFAULT);
+}
+
 RawAnswer SetRegion(Stay& stay, Vm& vm, uintptr_t argument) {
   const auto region = CopyIn<kvm_userspace_memory_region>(argument);
-  if (!region)
-    return Fails(stay.world().Planted(model::Bug::kRegionBadPointerIsEinval) ? EINVAL : EFAULT);
+  if (!region) return UnreadableRegion(stay.world());
+  if (IsRefusedUnmapped(stay.world(), RegionOf(*region))) return Fails(EFAULT);
   return AnswerOf(Perform(stay, vm, RegionOf(*region)));
 }
 
 RawAnswer SetRegion2(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t argument) {
   const auto region = CopyIn<kvm_userspace_memory_region2>(argument);
-  if (!region)
-    return Fails(stay.world().Planted(model::Bug::kRegionBadPointerIsEinval) ? EINVAL : EFAULT);
+  if (!region) return UnreadableRegion(stay.world());
   if (stay.world().Planted(model::Bug::kRegionPaddingIsChecked) &&
       (region->pad1 != 0 || region->pad2[0] != 0)) {
     return Fails(EINVAL);
@@ -147,6 +157,8 @@ RawAnswer CallVm(Stay& stay, const std::shared_ptr<Vm>& vm, unsigned long reques
       return CreateGuestMemfd(stay, vm, argument);
     case KVM_GET_STATS_FD:
       return StatisticsOf(vm->state);
+    case KVM_PRE_FAULT_MEMORY:
+      return stay.world().Planted(model::Bug::kPrefaultIsAVmIoctl) ? Returns(0) : Fails(ENOTTY);
     default:
       return Fails(ENOTTY);
   }

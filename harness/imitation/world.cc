@@ -25,6 +25,7 @@ void World::DropAllRoots() {
     if (handle.kind != Handle::Kind::kVm) continue;
     handle.vm->state.entries.clear();
     handle.vm->state.stale_roots = 0xff;
+    handle.vm->lost_roots_to_parameter = true;
   }
   changed.notify_all();
 }

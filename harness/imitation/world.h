@@ -46,6 +46,9 @@ struct Vm {
   // Where the entries of the stage-2 tables point to. An entry that a planted bug leaves behind
   // still does.
   std::map<std::pair<uint32_t, uint64_t>, Hva> mapped;
+  bool lost_roots_to_parameter = false;  // at least once
+  // What pages held when the guest first used them, by host address: for a planted bug.
+  std::map<Hva, std::vector<char>> kept;
 };
 
 // What a file descriptor of the imitated kernel stands for.

@@ -23,7 +23,11 @@ void OfferSignal(const Rules& rules, const Pending& call, Choices& choices) {
 
 Choices BeginChoices(const Rules& rules, const State& state, const Pending& call) {
   const uint8_t vcpu = BitOf(call.op.vcpu);
+  if (rules.planted.Is(Bug::kPrefaultsExcludeEachOther) && state.busy_vcpus != 0) return {};
   if ((state.busy_vcpus & vcpu) != 0 && !rules.planted.Is(Bug::kPrefaultTakesNoMutex)) return {};
+  if (rules.planted.Is(Bug::kPrefaultLooksAtPagingFirst) && !rules.two_dimensional_paging) {
+    return One({.move = Move::kFail, .error = Errno(EOPNOTSUPP), .clause = "PREFAULT-10"});
+  }
   if (const Check* check = FirstRefusal(rules, state, call.op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }
@@ -99,6 +103,10 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
     if (rules.planted.Is(Bug::kPrefaultSkipsHoles)) {
       return One({.move = Move::kMapPages, .count = 1, .clause = "PREFAULT-17"});
     }
+    if (rules.planted.Is(Bug::kPrefaultSpinsOnceSlotAndRootAreGone) &&
+        (state.stale_roots & BitOf(op.vcpu)) != 0) {
+      return choices;
+    }
     choices.push_back(AnswerForNoSlot(rules));
     return choices;
   }
@@ -136,7 +144,9 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
 
 void Leave(const Rules& rules, State& state, const Pending& call) {
   state.busy_vcpus = static_cast<uint8_t>(state.busy_vcpus & ~BitOf(call.op.vcpu));
-  if (!rules.planted.Is(Bug::kPrefaultIsNoReader)) LeaveReaders(state, call);
+  const bool missed =
+      rules.planted.Is(Bug::kUpdateMissesTheLastReader) && call.since != state.swaps;
+  if (!rules.planted.Is(Bug::kPrefaultIsNoReader) && !missed) LeaveReaders(state, call);
 }
 
 // What the structure says afterwards.
