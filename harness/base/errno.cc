@@ -21,4 +21,9 @@ std::string Errno::Explain() const {
 
 Errno LastErrno() { return Errno(errno); }
 
+int FailWith(Errno error) {
+  errno = error.value();
+  return -1;
+}
+
 }  // namespace kct

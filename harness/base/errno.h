@@ -26,5 +26,7 @@ class Errno {
 
 // The calling thread's errno. Call it on the line after the system call.
 Errno LastErrno();
+// Fails as a system call does: sets the calling thread's errno and returns -1.
+int FailWith(Errno error);
 
 }  // namespace kct

@@ -134,19 +134,21 @@ std::optional<KernelView> ImitatedKvm::ViewOf(pid_t tid) {
 int ImitatedKvm::Madvise(Hva start, Bytes size, int advice) {
   if (advice == MADV_HWPOISON) {
     Stay stay(*world_);
-    return imitation::PoisonFilePage(*world_, start) ? 0 : (errno = EINVAL, -1);
+    return imitation::PoisonFilePage(*world_, start) ? 0 : FailWith(Errno(EINVAL));
   }
   const int result = madvise(Pointer(start), size.count, advice);
+  if (result != 0 || advice != MADV_DONTNEED) return result;
   Stay stay(*world_);
-  if (advice == MADV_DONTNEED) world_->Invalidate(start, size);
-  return result;
+  world_->Invalidate(start, size);
+  return 0;
 }
 
 int ImitatedKvm::Mprotect(Hva start, Bytes size, int protection) {
   const int result = mprotect(Pointer(start), size.count, protection);
+  if (result != 0) return result;
   Stay stay(*world_);
   world_->Invalidate(start, size);
-  return result;
+  return 0;
 }
 
 Result<std::unique_ptr<MissingPages>> ImitatedKvm::WatchMissingPages(Hva start, Bytes size,

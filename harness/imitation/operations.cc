@@ -111,6 +111,10 @@ void NoteMapped(Vm& vm, uint32_t space, Gpa page, const Backing& backing) {
 
 }  // namespace
 
+// How often an update lets everybody else make a step between two of its own: grace periods are
+// long compared with what a guest does.
+constexpr int kGracePeriod = 32;
+
 model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
   Pending call(op);
   const uint64_t invalidations = stay.world().pages.invalidations();
@@ -123,6 +127,7 @@ model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
       Wait(stay, call);
     } else {
       Step(stay, vm, call, Likeliest(choices));
+      for (int i = 0; i < kGracePeriod; ++i) stay.GiveWay();
     }
   }
   return call.outcome;

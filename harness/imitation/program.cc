@@ -140,10 +140,10 @@ void ProgramRunner::EndOp(guest::CpuArea& area) {
 
 ProgramRunner::Part ProgramRunner::Do(const Op& op, OpResult& result) {
   const auto read = [&](uint64_t gpa, uint32_t width, model::Access kind) {
-    return Load(gpa, width, kind, false);
+    return Load(gpa, width, kind, By::kGuest);
   };
   const auto wrote = [&](uint64_t gpa, uint32_t width, uint64_t value) {
-    if (!Store(gpa, width, value, false)) return Part::kStopped;
+    if (!Store(gpa, width, value, By::kGuest)) return Part::kStopped;
     ++result.count;
     return Part::kDone;
   };
@@ -226,19 +226,18 @@ ProgramRunner::Part ProgramRunner::Do(const Op& op, OpResult& result) {
 // Element by element: first what is read, then what is written.
 ProgramRunner::Part ProgramRunner::DoString(const Op& op, OpResult& result) {
   const uint64_t offset = guest_.part / 2 * op.width;
-  const bool emulated = op.code != OpCode::kMove;
+  const By by = op.code == OpCode::kMove ? By::kGuest : By::kKvm;
   if (guest_.part % 2 == 0) {
     const uint64_t source = (op.code == OpCode::kMove ? op.args[0] : op.gpa) + offset;
-    const auto value = op.code == OpCode::kInString
-                           ? In(op)
-                           : Load(source, op.width, model::Access::kRead, emulated);
+    const auto value =
+        op.code == OpCode::kInString ? In(op) : Load(source, op.width, model::Access::kRead, by);
     if (!value) return Part::kStopped;
     guest_.scratch = *value;
     return Part::kDone;
   }
   const bool wrote = op.code == OpCode::kOutString
                          ? Out(op, guest_.scratch)
-                         : Store(op.gpa + offset, op.width, guest_.scratch, emulated);
+                         : Store(op.gpa + offset, op.width, guest_.scratch, by);
   if (!wrote) return Part::kStopped;
   ++result.count;
   return Part::kDone;
@@ -253,7 +252,7 @@ uint64_t Exchanged(const void* context, uint64_t found) {
 // In memory both halves are one access; where an exit stands in for memory KVM makes two of them.
 ProgramRunner::Part ProgramRunner::DoExchange(const Op& op, OpResult& result) {
   if (guest_.part == 1) {
-    const bool wrote = Store(op.gpa, 8, Exchanged(&op, guest_.scratch), false);
+    const bool wrote = Store(op.gpa, 8, Exchanged(&op, guest_.scratch), By::kGuest);
     return wrote ? Part::kDone : Part::kStopped;
   }
   const bool by_exit = answered_;
@@ -261,7 +260,7 @@ ProgramRunner::Part ProgramRunner::DoExchange(const Op& op, OpResult& result) {
   access.change = Exchanged;
   access.context = &op;
   if (by_exit) {
-    access.value = *Load(op.gpa, 8, model::Access::kRead, false);
+    access.value = *Load(op.gpa, 8, model::Access::kRead, By::kGuest);
   } else {
     const Reached reached = Make(stay_, vm_, vcpu_, access);
     if (reached.how == Reached::How::kMmio) access.kind = model::Access::kRead;
@@ -277,7 +276,7 @@ ProgramRunner::Part ProgramRunner::DoExchange(const Op& op, OpResult& result) {
 
 ProgramRunner::Part ProgramRunner::DoSpin(const Op& op, OpResult& result) {
   if (op.code == OpCode::kSpinUntil) {
-    const auto value = Load(op.gpa, op.width, model::Access::kRead, false);
+    const auto value = Load(op.gpa, op.width, model::Access::kRead, By::kGuest);
     if (!value) return Part::kStopped;
     result.value = *value;
     ++result.count;
@@ -315,23 +314,23 @@ bool ProgramRunner::Came(const Reached& reached, const Access& access) {
 }
 
 std::optional<uint64_t> ProgramRunner::Load(uint64_t gpa, uint32_t width, model::Access kind,
-                                            bool emulated) {
+                                            By by) {
   if (TakeAnswer() && !stay_.world().Planted(model::Bug::kAnsweredLoadIsMadeAgain)) {
     uint64_t value = 0;
     std::memcpy(&value, vcpu_.shared().mmio.data, width);
     return value;
   }
-  Access access{.gpa = {gpa}, .width = width, .kind = kind, .emulated = emulated};
+  Access access{.gpa = {gpa}, .width = width, .kind = kind, .emulated = by == By::kKvm};
   if (!Came(Make(stay_, vm_, vcpu_, access), access)) return std::nullopt;
   return access.value;
 }
 
-bool ProgramRunner::Store(uint64_t gpa, uint32_t width, uint64_t value, bool emulated) {
+bool ProgramRunner::Store(uint64_t gpa, uint32_t width, uint64_t value, By by) {
   if (TakeAnswer() && !stay_.world().Planted(model::Bug::kToldStoreIsMadeAgain)) return true;
   Access access{.gpa = {gpa},
                 .width = width,
                 .kind = model::Access::kWrite,
-                .emulated = emulated,
+                .emulated = by == By::kKvm,
                 .value = Masked(value, width)};
   return Came(Make(stay_, vm_, vcpu_, access), access);
 }

@@ -46,8 +46,10 @@ class ProgramRunner {
   Part DoExchange(const guest::Op& op, guest::OpResult& result);
   Part DoSpin(const guest::Op& op, guest::OpResult& result);
 
-  std::optional<uint64_t> Load(uint64_t gpa, uint32_t width, model::Access kind, bool emulated);
-  bool Store(uint64_t gpa, uint32_t width, uint64_t value, bool emulated);
+  // Who makes an access: the guest, or KVM for a string instruction.
+  enum class By { kGuest, kKvm };
+  std::optional<uint64_t> Load(uint64_t gpa, uint32_t width, model::Access kind, By by);
+  bool Store(uint64_t gpa, uint32_t width, uint64_t value, By by);
   bool Out(const guest::Op& op, uint64_t value);
   std::optional<uint64_t> In(const guest::Op& op);
   bool Came(const Reached& reached, const Access& access);

@@ -62,7 +62,7 @@ RawAnswer StatisticsOf(const model::State& state) {
     file.values[i] = counts[i];
   }
   UniqueFd fd(memfd_create("kvm-stats", MFD_CLOEXEC));
-  if (!fd || write(fd.get(), &file, sizeof file) != sizeof file) return {-1, Errno(errno)};
+  if (!fd || write(fd.get(), &file, sizeof file) != sizeof file) return {-1, LastErrno()};
   return {fd.Release(), Errno()};
 }
 

@@ -16,7 +16,7 @@ RawAnswer CreateVm(Stay& stay, unsigned long type) {
   if (type != KVM_X86_DEFAULT_VM) return Fails(EINVAL);
   World& world = stay.world();
   const int fd = memfd_create("kvm-vm", MFD_CLOEXEC);
-  if (fd < 0) return Fails(errno);
+  if (fd < 0) return RawAnswer{-1, LastErrno()};
   auto vm = std::make_shared<Vm>();
   vm->rules = world.rules;
   world.handles[fd] = {Handle::Kind::kVm, std::move(vm), 0};

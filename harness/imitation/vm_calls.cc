@@ -27,7 +27,8 @@ RawAnswer CreateVcpu(Stay& stay, const std::shared_ptr<Vm>& vm) {
   if (vm->vcpus.size() == model::kMostVcpus) return Fails(EINVAL);
   UniqueFd fd(memfd_create("kvm-vcpu", MFD_CLOEXEC));
   const Bytes size = Pages(3);
-  if (!fd || ftruncate(fd.get(), static_cast<off_t>(size.count)) != 0) return Fails(errno);
+  if (!fd || ftruncate(fd.get(), static_cast<off_t>(size.count)) != 0)
+    return RawAnswer{-1, LastErrno()};
   Result<Mapping> run = Mapping::OfFile(fd.get(), size);
   if (!run) return Fails(ENOMEM);
   auto vcpu = std::make_unique<Vcpu>();
@@ -130,7 +131,8 @@ RawAnswer CreateGuestMemfd(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t 
   const Outcome outcome = Perform(stay, *vm, op);
   if (outcome.error != Errno()) return AnswerOf(outcome);
   UniqueFd fd(memfd_create("kvm-gmem", MFD_CLOEXEC));
-  if (!fd || ftruncate(fd.get(), static_cast<off_t>(wanted->size)) != 0) return Fails(errno);
+  if (!fd || ftruncate(fd.get(), static_cast<off_t>(wanted->size)) != 0)
+    return RawAnswer{-1, LastErrno()};
   stay.world().handles[fd.get()] = {Handle::Kind::kGuestMemfd, vm, vm->files.size()};
   vm->files.push_back({UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)), {}});
   return Returns(fd.Release());
