@@ -77,7 +77,7 @@ std::vector<Job> JobsFor(const std::vector<PlantedBug>& bugs, const std::vector<
 Exit ProveOnModel(const RunOptions& options) {
   const std::variant<Lab, Stop> lab = Lab::Open(options.lab);
   if (const Stop* stop = std::get_if<Stop>(&lab)) return Complain(*stop);
-  const Result<Selection> selection = Select(std::get<Lab>(lab).tests(), options.selection);
+  Result<Selection> selection = Select(std::get<Lab>(lab).tests(), options.selection);
   if (!selection) return Complain({Exit::kUsage, selection.error().message});
   std::vector<TestCase> tests;
   for (const Assignment& assignment : selection->assignments) tests.push_back(assignment.test);

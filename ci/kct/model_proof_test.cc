@@ -20,7 +20,7 @@ Trial Fails(std::string bug, std::string clause) {
 }
 
 TEST(PlantedBugs, AreReadALineEach) {
-  const auto bugs = ParseBugs("x", "loses-x   AREA-01  x is lost\n");
+  auto bugs = ParseBugs("x", "loses-x   AREA-01  x is lost\n");
   ASSERT_TRUE(bugs.ok());
   ASSERT_EQ(bugs->size(), 1u);
   EXPECT_EQ(bugs->front().name, "loses-x");

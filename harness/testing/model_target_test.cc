@@ -42,7 +42,7 @@ TEST_F(Imitation, PassesTheChecksOfTheGuest) {
 }
 
 TEST_F(Imitation, KnowsItsFileDescriptors) {
-  const Result<Vm> vm = Vm::Create();
+  Result<Vm> vm = Vm::Create();
   ASSERT_TRUE(vm.ok());
   EXPECT_THAT(IssueNumber(vm->fd(), KVM_RUN, 0), FailsWith(ENOTTY));
   EXPECT_THAT(IssueNumber(STDIN_FILENO, KVM_RUN, 0), FailsWith(ENOTTY));
