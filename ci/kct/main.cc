@@ -5,6 +5,7 @@
 #include "ci/kct/answers_command.h"
 #include "ci/kct/drift_command.h"
 #include "ci/kct/exec_command.h"
+#include "ci/kct/model_proof_command.h"
 #include "ci/kct/prove_command.h"
 #include "ci/kct/run_command.h"
 #include "ci/kct/seeds.h"
@@ -29,7 +30,8 @@ struct RawOptions {
   bool keep = false;
 };
 
-void AddLabOptions(CLI::App& app, RawOptions& raw) {
+void AddLabOptions(CLI::App& app, RawOptions& raw,
+                   const std::vector<std::string>& targets = {"vm", "host"}) {
   LabOptions& lab = raw.run.lab;
   app.add_option("--kernel", lab.kernel.kernel,
                  "debian:latest, debian:7.3, debian:6.12.117 …, or a bzImage")
@@ -47,7 +49,7 @@ void AddLabOptions(CLI::App& app, RawOptions& raw) {
       ->capture_default_str();
   app.add_option("--memory", lab.memory, "Memory of the VM")->capture_default_str();
   app.add_option("--target", raw.target, "Where the tests run: a VM, or this machine's own KVM")
-      ->check(CLI::IsMember({"vm", "host"}))
+      ->check(CLI::IsMember(targets))
       ->capture_default_str();
   app.add_option("--seed", raw.seed, "Seed of all random choices (default: a fresh one)");
   app.add_option("--programs", lab.programs, "Folder of the test binaries (default: kct's own)");
@@ -155,8 +157,10 @@ struct CommandLine {
 
 CLI::App* AddProve(CLI::App& app, RawOptions& raw) {
   CLI::App* prove =
-      app.add_subcommand("prove", "Show that every test fails under its lie (can-fail.md)");
-  AddLabOptions(*prove, raw);
+      app.add_subcommand("prove",
+                         "Show that every test fails under its lie (can-fail.md), or with "
+                         "--target model: that planted bugs are noticed (model.md)");
+  AddLabOptions(*prove, raw, {"vm", "host", "model"});
   prove->add_option("--suite", raw.run.selection.suites, "prefault, memslot …; repeatable")
       ->allow_extra_args(false);
   prove->add_option("--filter", raw.run.selection.filter, "Tests, in GoogleTest's syntax");
@@ -234,7 +238,9 @@ Exit Main(int argc, char** argv) {
   RawOptions& raw = line.raw;
   if (Status status = Check(raw); !status) return Complain({Exit::kUsage, status.error().message});
   if (line.run->parsed()) return RunTests(raw.run);
-  if (line.prove->parsed()) return Prove(raw.run);
+  if (line.prove->parsed()) {
+    return raw.target == "model" ? ProveOnModel(raw.run) : Prove(raw.run);
+  }
   if (line.exec->parsed()) return Exit{Execute(raw.run.lab, line.exec_options)};
   if (line.list->parsed()) {
     return ListKernels(line.all_kernels ? Kernels::kAll : Kernels::kNewestOfEachSeries);

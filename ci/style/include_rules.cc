@@ -27,6 +27,8 @@ const std::vector<Layer>& Layers() {
       {"harness/history", {"harness/model", "harness/spec", "harness/abi", "harness/base"}},
       {"harness/judge",
        {"harness/history", "harness/model", "harness/spec", "harness/abi", "harness/base"}},
+      {"harness/imitation",
+       {"harness/model", "harness/spec", "harness/abi", "harness/base", "guest"}},
       {"harness", {"harness", "guest", "kct_generated"}},  // testing, bench
       {"guests", {"guest"}},
       {"tests/prefault", {"harness", "guest"}},

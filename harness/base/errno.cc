@@ -37,4 +37,9 @@ std::optional<Errno> ErrnoByName(std::string_view name) {
 
 Errno LastErrno() { return Errno(errno); }
 
+int FailWith(Errno error) {
+  errno = error.value();
+  return -1;
+}
+
 }  // namespace kct

@@ -31,5 +31,7 @@ std::optional<Errno> ErrnoByName(std::string_view name);
 
 // The calling thread's errno. Call it on the line after the system call.
 Errno LastErrno();
+// Fails as a system call does: sets the calling thread's errno and returns -1.
+int FailWith(Errno error);
 
 }  // namespace kct

@@ -41,6 +41,27 @@ enum class Bug : uint8_t {
   kPrefaultHidesMemoryFault,
   kPrefaultIgnoresSignals,
   kPrefaultForgetsProgressOnSignal,
+  kPrefaultLeavesNoMarkOfASignal,
+  kPrefaultBadPointerIsEinval,
+  kPrefaultWritesBackFirst,
+  kPrefaultPaddingIsChecked,
+  kPrefaultCapabilityIsMissing,
+  kPrefaultIsAVmIoctl,
+  kPrefaultLooksAtPagingFirst,
+  kPrefaultIsOpenToOthers,
+  kPrefaultWrites,
+  kPrefaultSharesPagesForWriting,
+  kPrefaultWantsWritableMemory,
+  kPrefaultDoesNotWaitForPages,
+  kPrefaultHeedsImmediateExit,
+  kPrefaultSpinsOnceSlotAndRootAreGone,
+  kPrefaultSpinsOnRootLostToParameter,
+  kPrefaultSaysAgainOnInvalidation,
+  kPrefaultsExcludeEachOther,
+  kPrefaultTouchesRun,
+  kPrefaultMapsPoison,
+  kPoisonIsSilent,
+  kPoisonHoldsTheCaller,
   // --- KVM_SET_USER_MEMORY_REGION
   kDeleteIsIgnored,
   kDeleteLeavesEntries,
@@ -56,14 +77,37 @@ enum class Bug : uint8_t {
   kRepeatingIsRefused,
   kFailedMoveLosesTheSlot,
   kQuirkStaysOn,
+  kQuirkIsNotOffered,
+  kCreationIsIgnored,
+  kCreationWantsMappedMemory,
+  kCreationRefusesDirtyLogging,
+  kCreationRefusesGuestMemfd,
+  kCreationRefusesSharedMemory,
+  kCreationWithoutMemoryLeavesASlot,
+  kDeleteIsUnchecked,
+  kMoveIsInItsOwnWay,
+  kCloseTakesNoLock,
+  kUpdateGivesUpUnderPrefaults,
+  kUpdateMissesTheLastReader,
+  kUpdateIsHeldByInvalidations,
+  kRegionBadPointerIsEinval,
+  kRegionPaddingIsChecked,
+  kForeignProcessIsWelcome,
   // --- KVM_RUN
   kRunSaysAgainWhileSlotGoes,
   kAccessIsMmioWhileSlotGoes,
+  kEmulatedAccessFailsWhileSlotGoes,
+  kEmulationUsesOldSlots,
+  kHostChangesAreMissed,
+  kAnsweredLoadIsMadeAgain,
+  kToldStoreIsMadeAgain,
+  kRunWithoutCodeIsAShutdown,
+  kRunWithoutTablesNeverEnds,
   kReadonlySlotIsWritten,
   kMmioOutlivesCreation,
+  kMmioOutlivesATurn,
   // --- KVM_GET_DIRTY_LOG
   kDirtyLogLosesWrites,
-  kDirtyLogIsNotCleared,
   kDirtyLogIsFull,
   kCount
 };
@@ -86,6 +130,7 @@ struct Planted {
   CheckFault fault = CheckFault::kNone;
 
   bool Is(Bug one) const { return bug == one; }
+  bool operator==(const Planted&) const = default;
 };
 
 struct PlantedBug {

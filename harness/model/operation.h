@@ -41,6 +41,7 @@ struct Operation {
   bool second_version = false;      // kSetRegion: …REGION2
   bool may_be_interrupted = false;  // a signal may have come
   bool may_fault = false;           // the host's memory may be unusable
+  bool may_be_poisoned = false;     // kPreFault: its next page may be poisoned
   uint32_t slot = 0;                // kSetRegion, kGetDirtyLog: id, the address space above bit 16
   uint64_t flags = 0;    // kSetRegion, kPreFault, kSetAttributes (the structure's flags field),
                          // kCreateGuestMemfd; kDisableQuirks: the quirks; kSetMode: 1 is SMM

@@ -35,7 +35,6 @@ void ReadDirtyLog(const Rules& rules, State& state, Pending& call) {
   // `found`: what was seen. A page that may be in the log is in it if it was seen there.
   call.outcome.value = ((slot->dirty | (slot->maybe_dirty & call.found)) & mask);
   if (rules.planted.Is(Bug::kDirtyLogIsFull)) call.outcome.value = mask;
-  if (rules.planted.Is(Bug::kDirtyLogIsNotCleared)) return;
   slot->dirty = 0;
   slot->maybe_dirty = 0;
 }
@@ -56,13 +55,13 @@ void DropHost(State& state, const Operation& op) {
   }
 }
 
-bool TakesTheLock(Kind kind) {
-  return kind == Kind::kGetDirtyLog || kind == Kind::kSetAttributes ||
-         kind == Kind::kCloseGuestMemfd;
+bool TakesTheLock(const Rules& rules, Kind kind) {
+  if (kind == Kind::kCloseGuestMemfd) return !rules.planted.Is(Bug::kCloseTakesNoLock);
+  return kind == Kind::kGetDirtyLog || kind == Kind::kSetAttributes;
 }
 
 Choices OneStepChoices(const Rules& rules, const State& state, const Pending& call) {
-  if (TakesTheLock(call.op.kind) && state.slots_lock) return {};
+  if (TakesTheLock(rules, call.op.kind) && state.slots_lock) return {};
   if (const Check* check = FirstRefusal(rules, state, call.op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }

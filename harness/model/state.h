@@ -70,13 +70,19 @@ struct Entry {
   bool operator==(const Entry&) const = default;
 };
 
+// A guest page that was found without a slot.
+struct MmioPage {
+  uint64_t page;
+  uint16_t swaps;  // State::swaps then
+};
+
 struct State {
   FixedVector<Slot, kMostSlots> slots;
   FixedVector<AttributeRange, 12> attributes;
   FixedVector<GuestMemfd, 4> files;
   FixedVector<Word, kMostWords> words;
   std::vector<Entry> entries;
-  FixedVector<uint64_t, 4> remembered_mmio;  // guest pages; filled by a planted bug only
+  FixedVector<MmioPage, 4> remembered_mmio;  // filled by a planted bug only
 
   bool slots_lock = false;  // held by an update
   bool zap_all_quirk = true;

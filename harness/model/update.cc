@@ -26,7 +26,34 @@ Choice Fail(int error, ClauseId clause) {
   return {.move = Move::kFail, .error = Errno(error), .clause = clause};
 }
 
-Choices CreationChoices(const Rules& rules, const Operation& op) {
+bool SharesMemory(const State& state, const Operation& op) {
+  return std::any_of(state.slots.begin(), state.slots.end(), [&](const Slot& slot) {
+    return slot.host < PageOf(op.host) + PageOf(op.size) &&
+           PageOf(op.host) < slot.host + slot.pages;
+  });
+}
+
+// What a planted bug makes of a creation; nothing: no such bug.
+Choices MistakenCreation(const Rules& rules, const State& state, const Operation& op) {
+  const Planted& planted = rules.planted;
+  if (planted.Is(Bug::kCreationIsIgnored)) {
+    return One({.move = Move::kFinish, .clause = "MEMSLOT-01"});
+  }
+  if (planted.Is(Bug::kCreationRefusesDirtyLogging) && (op.flags & KVM_MEM_LOG_DIRTY_PAGES) != 0) {
+    return One(Fail(EINVAL, "MEMSLOT-20"));
+  }
+  if (planted.Is(Bug::kCreationRefusesGuestMemfd) && (op.flags & KVM_MEM_GUEST_MEMFD) != 0) {
+    return One(Fail(EINVAL, "MEMSLOT-20"));
+  }
+  if (planted.Is(Bug::kCreationRefusesSharedMemory) && SharesMemory(state, op)) {
+    return One(Fail(EEXIST, "MEMSLOT-09"));
+  }
+  return {};
+}
+
+Choices CreationChoices(const Rules& rules, const State& state, const Operation& op) {
+  Choices mistaken = MistakenCreation(rules, state, op);
+  if (!mistaken.empty()) return mistaken;
   Choices choices = One({.move = Move::kInstall, .clause = "MEMSLOT-01"});
   if (!rules.two_dimensional_paging && PageOf(op.size) > kPagesThatMayNotFit) {
     choices.push_back(Fail(ENOMEM, "MEMSLOT-24"));
@@ -44,6 +71,11 @@ Choices ChangeChoices(const Rules& rules, const Slot& slot, const Operation& op)
   if (Moves(slot, op)) {
     if (rules.planted.Is(Bug::kMoveLeavesTheOldPlace)) {
       return One({.move = Move::kFinish, .clause = "MEMSLOT-01"});
+    }
+    const uint64_t by =
+        std::max(slot.gfn, PageOf(op.address)) - std::min(slot.gfn, PageOf(op.address));
+    if (rules.planted.Is(Bug::kMoveIsInItsOwnWay) && by < slot.pages) {
+      return One(Fail(EEXIST, "MEMSLOT-08"));
     }
     return One({.move = Move::kInvalidate, .clause = "MEMSLOT-01"});
   }
@@ -74,7 +106,13 @@ void DropEntries(const Rules& rules, State& state, const Slot& slot, bool moved)
   });
 }
 
-Slot NewSlot(const Operation& op) {
+// A file that user space can map serves shared accesses as well.
+bool ServesAll(const State& state, const Operation& op) {
+  const uint64_t flags = op.gmem >= 0 ? state.files[static_cast<std::size_t>(op.gmem)].flags : 0;
+  return (op.flags & KVM_MEM_GUEST_MEMFD) != 0 && (flags & GUEST_MEMFD_FLAG_MMAP) != 0;
+}
+
+Slot NewSlot(const State& state, const Operation& op) {
   return {.id = op.slot,
           .flags = static_cast<uint32_t>(op.flags),
           .gfn = PageOf(op.address),
@@ -82,7 +120,7 @@ Slot NewSlot(const Operation& op) {
           .host = PageOf(op.host),
           .gmem_page = PageOf(op.gmem_offset),
           .gmem = (op.flags & KVM_MEM_GUEST_MEMFD) != 0 ? op.gmem : -1,
-          .gmem_only = false,
+          .gmem_only = ServesAll(state, op),
           .invalid = false,
           .moving = false,
           .dirty = 0,
@@ -124,6 +162,13 @@ Choices UpdateChoices(const Rules& rules, const State& state, const Pending& cal
   switch (call.phase) {
     case Phase::kCalled: {
       if (state.slots_lock && !rules.planted.Is(Bug::kUpdateTakesNoLock)) return {};
+      if (rules.planted.Is(Bug::kUpdateGivesUpUnderPrefaults) && state.new_readers > 0) {
+        return One(Fail(EAGAIN, "PREFAULT-51"));
+      }
+      if (rules.planted.Is(Bug::kDeleteIsUnchecked) && op.size == 0 &&
+          state.FindSlotById(op.slot) != nullptr) {
+        return One({.move = Move::kInvalidate, .clause = "MEMSLOT-11"});
+      }
       if (const Check* check = FirstRefusal(rules, state, op)) {
         return One(
             {.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
@@ -133,7 +178,7 @@ Choices UpdateChoices(const Rules& rules, const State& state, const Pending& cal
       if (op.size == 0 && slot == nullptr) {
         return One({.move = Move::kFinish, .clause = "MEMSLOT-10"});
       }
-      return slot == nullptr ? CreationChoices(rules, op) : ChangeChoices(rules, *slot, op);
+      return slot == nullptr ? CreationChoices(rules, state, op) : ChangeChoices(rules, *slot, op);
     }
     case Phase::kInvalidated:
       if (waits) return {};
@@ -165,7 +210,7 @@ void TakeUpdate(const Rules& rules, State& state, Pending& call, const Choice& c
       return;
     case Move::kInstall:
       state.slots_lock = true;
-      state.slots.push_back(NewSlot(call.op));
+      state.slots.push_back(NewSlot(state, call.op));
       CountSwap(state);
       call.phase = Phase::kSwapped;
       return;
@@ -183,6 +228,10 @@ void TakeUpdate(const Rules& rules, State& state, Pending& call, const Choice& c
       state.slots_lock = false;
       return End(call, choice.error);
     default:
+      if (choice.error == Errno(ENOMEM) &&
+          rules.planted.Is(Bug::kCreationWithoutMemoryLeavesASlot)) {
+        state.slots.push_back(NewSlot(state, call.op));
+      }
       if (call.phase != Phase::kCalled) state.slots_lock = false;
       return End(call, choice.error);
   }

@@ -175,10 +175,10 @@ std::span<const Check> ExitChecks() {
       Check{"out-string, in-string: memory through ports", StringsMoveMemoryThroughPorts},
       Check{"halt: leaves and goes on", HaltLeavesAndGoesOn},
       Check{"hypercall: is answered", HypercallIsAnswered},
-      Check{"triple fault: a shutdown, and Load starts again", TripleFaultIsAShutdown},
+      Check{"triple fault: a shutdown, and Load starts again", TripleFaultIsAShutdown, Wants::kCpu},
       Check{"load: throws away an unfinished read", LoadThrowsAwayAnUnfinishedRead},
       Check{"immediate_exit: an interruption", ImmediateExitIsAnInterruption},
-      Check{"real mode: reads and writes", RealModeReadsAndWrites},
+      Check{"real mode: reads and writes", RealModeReadsAndWrites, Wants::kCpu},
   };
   return kChecks;
 }

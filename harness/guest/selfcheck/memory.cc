@@ -151,9 +151,9 @@ std::span<const Check> MemoryChecks() {
       Check{"fill, checksum: every word", FillAndChecksumCoverEveryWord},
       Check{"compare-and-swap: once only", CompareAndSwapSwapsOnceOnly},
       Check{"move: copies, every width", MoveCopies},
-      Check{"execute, plant: code of guest and host", ExecutesCodeOfGuestAndHost},
+      Check{"execute, plant: code of guest and host", ExecutesCodeOfGuestAndHost, Wants::kCpu},
       Check{"invalidate, reload-cr3: change nothing", TranslationOpsChangeNothing},
-      Check{"identity map: grows beyond 8 GiB", MapIdentityReachesBeyond8GiB},
+      Check{"identity map: grows beyond 8 GiB", MapIdentityReachesBeyond8GiB, Wants::kCpu},
   };
   return kChecks;
 }

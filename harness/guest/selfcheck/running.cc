@@ -199,9 +199,9 @@ std::span<const Check> RunningChecks() {
             EndlessLoopsAreSeenAndEndWithTheFlag},
       Check{"spin-until: ends with the value", SpinUntilEndsWithTheValue},
       Check{"spin-until, spin-until-flag: end with the flag", WaitsEndWithTheFlag},
-      Check{"atomic-add: eight vCPUs at once, not nine", EightCpusAddAtomically},
-      Check{"exception in an operation: its result", ExceptionsAreResults},
-      Check{"exception elsewhere: stops", ExceptionOutsideAnOperationStops},
+      Check{"atomic-add: eight vCPUs at once, not nine", EightCpusAddAtomically, Wants::kCpu},
+      Check{"exception in an operation: its result", ExceptionsAreResults, Wants::kCpu},
+      Check{"exception elsewhere: stops", ExceptionOutsideAnOperationStops, Wants::kCpu},
       Check{"stamp: in order, and inside KVM_RUN", StampsAreOrdered},
       Check{"load: refuses what is too long", TooLongProgramsAreRefused},
   };

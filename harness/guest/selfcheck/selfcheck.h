@@ -12,9 +12,14 @@
 
 namespace kct::selfcheck {
 
+// What a check asks of whoever runs the guest: where guests are imitated (docs/design/model.md)
+// there is no machine code but the interpreter's, and no page tables.
+enum class Wants { kPrograms, kCpu };
+
 struct Check {
   std::string_view claim;
   Status (*run)();
+  Wants wants = Wants::kPrograms;
 };
 
 std::span<const Check> MemoryChecks();
