@@ -2,8 +2,8 @@
 // Recordings judged a second; the same search without its memory of failures beside it.
 #include <benchmark/benchmark.h>
 
+#include "harness/history/random_recording.h"
 #include "harness/judge/judge.h"
-#include "harness/judge/random_recording.h"
 
 namespace kct {
 namespace {

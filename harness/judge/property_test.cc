@@ -2,8 +2,8 @@
 // The judge against the model that makes recordings, and against the slow judge.
 #include <gmock/gmock.h>
 
+#include "harness/history/random_recording.h"
 #include "harness/judge/brute_force.h"
-#include "harness/judge/random_recording.h"
 
 namespace kct {
 namespace {
