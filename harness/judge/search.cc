@@ -15,6 +15,8 @@ using model::Outcome;
 using model::Pending;
 using model::Phase;
 
+constexpr std::size_t kMostKept = 256;
+
 // Pages that a prefault is known to have done.
 uint64_t PagesDone(const RecordedCall& call) {
   if (call.seen.error != Errno()) return 0;
@@ -60,9 +62,25 @@ ActiveCall* Configuration::Find(uint32_t call) {
 Search::Search(const Recording& recording, std::span<const Point> timeline,
                const std::vector<bool>& free, const JudgeLimits& limits)
     : recording_(recording), timeline_(timeline), free_(free), limits_(limits) {
+  spare_.swap(KeptBranches());
   reads_dirty_log_ =
       std::any_of(recording.calls.begin(), recording.calls.end(),
                   [](const RecordedCall& call) { return call.op.kind == Kind::kGetDirtyLog; });
+}
+
+Search::~Search() {
+  for (auto* const branches : {&spare_, &branches_}) {
+    for (auto& branch : *branches) {
+      if (KeptBranches().size() < kMostKept) KeptBranches().push_back(std::move(branch));
+    }
+  }
+}
+
+// Most searches are short, and most of their time would go into the kernel's zeroing of fresh
+// memory. So a thread keeps the memory of a few branches for its next search.
+std::vector<std::unique_ptr<Search::Branch>>& Search::KeptBranches() {
+  thread_local std::vector<std::unique_ptr<Branch>> kept;
+  return kept;
 }
 
 bool Search::Matters(uint32_t call) const {
@@ -143,7 +161,7 @@ uint32_t Search::Relevant() const {
   const uint32_t all = (uint32_t{1} << count) - 1;
   const Point& point = timeline_[point_];
   // A call that is to be in the middle of itself holds others back from then on.
-  if (point.kind != Point::Kind::kEnd) return all;
+  if (!limits_.partition || point.kind != Point::Kind::kEnd) return all;
   uint32_t relevant = 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (now_.active[i].call == point.call) relevant = uint32_t{1} << i;
@@ -245,21 +263,36 @@ bool Search::Step() {
     options_.pop_back();
     if (TakeStep(only)) return true;
   } else if (count > 1) {
-    if (spare_.empty()) spare_.push_back(std::make_unique<Branch>());
-    branches_.push_back(std::move(spare_.back()));
-    spare_.pop_back();
-    *branches_.back() = {now_, point_, steps_.size(), first_option, first_option};
-    most_branches_ = std::max(most_branches_, branches_.size());
+    Branch& branch = PushBranch();
+    branch.before = now_;
+    branch.point = point_;
+    branch.steps = steps_.size();
+    branch.first_option = branch.next_option = first_option;
   }
   while (!branches_.empty() && !TryNext(*branches_.back())) {
     Branch& branch = *branches_.back();
     if (limits_.remember_failures) failed_.insert(KeyOf(branch.before, branch.point));
     options_.erase(options_.begin() + static_cast<std::ptrdiff_t>(branch.first_option),
                    options_.end());
-    spare_.push_back(std::move(branches_.back()));
-    branches_.pop_back();
+    PopBranch();
   }
   return !branches_.empty();
+}
+
+Search::Branch& Search::PushBranch() {
+  if (spare_.empty()) {
+    branches_.push_back(std::make_unique<Branch>());
+  } else {
+    branches_.push_back(std::move(spare_.back()));
+    spare_.pop_back();
+  }
+  most_branches_ = std::max(most_branches_, branches_.size());
+  return *branches_.back();
+}
+
+void Search::PopBranch() {
+  spare_.push_back(std::move(branches_.back()));
+  branches_.pop_back();
 }
 
 Answer Search::Run() {

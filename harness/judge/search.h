@@ -34,6 +34,10 @@ class Search {
   Search(const Recording& recording, std::span<const Point> timeline, const std::vector<bool>& free,
          const JudgeLimits& limits);
 
+  ~Search();
+  Search(const Search&) = delete;
+  Search& operator=(const Search&) = delete;
+
   Answer Run();
 
   uint64_t configurations() const { return configurations_; }
@@ -88,6 +92,9 @@ class Search {
   // there is none anywhere.
   bool Step();
   bool TryNext(Branch& branch);
+  Branch& PushBranch();
+  void PopBranch();
+  static std::vector<std::unique_ptr<Branch>>& KeptBranches();
   bool Matters(uint32_t call) const;
   Key KeyOf(const Configuration& configuration, std::size_t point) const;
 
