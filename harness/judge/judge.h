@@ -35,20 +35,34 @@ std::string_view Name(Answer answer);
 
 struct CoreCall {
   uint32_t call;                     // index into Recording::calls
-  std::vector<std::string> allowed;  // what the model would have allowed: "-1 EAGAIN"
+  std::vector<std::string> allowed;  // what the model would have allowed: "EAGAIN"
   std::vector<std::string> clauses;  // that say so
+};
+
+// A step of the explanation that there would be if the first call of the core had answered
+// otherwise. Such a step is taken as late as it can be.
+struct StoryStep {
+  uint32_t call;  // index into Recording::calls
+  model::Move move;
+  ClauseId clause;
+  uint64_t latest;  // it was taken by this time
 };
 
 struct Judgement {
   Answer answer = Answer::kExplained;
   // Contradicted: calls whose answers can't all be right. Without any one of them there is an
-  // explanation, whatever that one answered.
+  // explanation, whatever that one answered. Of a long recording only the last hundred calls before
+  // the contradiction are looked at, given one explanation of those before.
   std::vector<CoreCall> core;
+  // Whether the search for the core came to its end; otherwise there may be a smaller one.
+  bool core_is_minimal = true;
+  std::vector<StoryStep> story;
   // Contradicted: what the core's calls are to be seen with: updates of the same memory, and what
   // ran meanwhile. Indices into Recording::calls.
   std::vector<uint32_t> context;
   std::string why;  // gave up: why
   uint64_t configurations = 0;
+  uint64_t most_bytes = 0;  // of memory that the searches needed at most
 
   // The clauses of the core, each once.
   std::vector<std::string> Clauses() const;

@@ -58,5 +58,27 @@ TEST(JudgeProperty, GivesCoresThatAreMinimal) {
   EXPECT_GT(cores, 50);
 }
 
+// 5,000 calls of 8 actors have an answer in less than 1 GiB, the core of a contradiction included.
+TEST(JudgeProperty, AnswersLongRecordingsInBoundedMemory) {
+  constexpr uint64_t kMostBytes = uint64_t{1} << 30;
+  int contradicted = 0;
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    Recording recording =
+        RandomRecording(Random(seed), {.actors = 8, .calls = 5000, .overlap_percent = 30});
+    if (seed > 0) Falsify(recording, Random(seed).Fork(1));
+    const Judgement judgement = Judge(recording, {});
+    EXPECT_NE(judgement.answer, Answer::kGaveUp) << "seed " << seed << ": " << judgement.why;
+    EXPECT_LT(judgement.most_bytes, kMostBytes) << "seed " << seed;
+    if (judgement.answer == Answer::kContradicted) ++contradicted;
+    if (judgement.answer == Answer::kContradicted) {
+      EXPECT_LE(judgement.core.size(), 8u) << "seed " << seed;
+    }
+    printf("seed %lu %d core %zu minimal %d configs %lu bytes %lu\n", seed, (int)judgement.answer,
+           judgement.core.size(), judgement.core_is_minimal, judgement.configurations,
+           judgement.most_bytes);
+  }
+  EXPECT_GE(contradicted, 3);
+}
+
 }  // namespace
 }  // namespace kct
