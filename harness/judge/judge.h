@@ -7,11 +7,11 @@
 //
 // How: the beginnings and ends of calls are gone through in order of time. Steps are taken as late
 // as possible: only when a call's end demands that it be over. Where several orders are possible
-// they are tried depth first, the demanded call's own steps before those of others; a state met
-// again at the same point is not searched twice. What makes it fast is in docs/design/judge.md.
+// they are tried depth first, the demanded call's own steps before those of others that may
+// interfere with it. docs/design/judge.md has the rest, and what it costs.
 //
-// Assumptions, checked first: times are of one clock and calls are in the order of their
-// beginnings. Bounds: kMostAtOnce calls in flight, Limits::configurations.
+// Assumptions, checked first: a call begins before it ends, what was seen of it was seen meanwhile,
+// and vCPUs have small numbers. Bounds: kMostAtOnce calls in flight, JudgeLimits.
 #pragma once
 
 #include <string>
