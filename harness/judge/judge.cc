@@ -203,35 +203,74 @@ bool AreAboutTheSameMemory(const model::Operation& a, const model::Operation& b)
          b.address < a.address + std::max<uint64_t>(a.size, 1);
 }
 
-// For each call of the core: what overlapped it, and the last few updates before it.
-std::vector<uint32_t> ContextOf(const Recording& recording, const std::vector<CoreCall>& core) {
-  constexpr std::size_t kUpdatesBefore = 3, kMeanwhile = 12;
-  std::vector<uint32_t> context;
-  const auto add = [&](uint32_t call) {
+bool Overlap(const RecordedCall& a, const RecordedCall& b) {
+  return (!a.returned || b.begin <= a.end) && (!b.returned || a.begin <= b.end);
+}
+
+// What calls of the core are to be seen with: what overlapped them, the last few updates and
+// accesses of the same memory before them, and what overlapped the last of those updates.
+class ContextFinder {
+ public:
+  ContextFinder(const Recording& recording, const std::vector<CoreCall>& core)
+      : recording_(recording), core_(core) {}
+
+  std::vector<uint32_t> Find() {
+    for (const CoreCall& one : core_) {
+      const RecordedCall& offender = recording_.calls[one.call];
+      AddOverlapping(offender);
+      if (const RecordedCall* update = AddBefore(offender)) AddOverlapping(*update);
+    }
+    std::sort(context_.begin(), context_.end());
+    context_.erase(std::unique(context_.begin(), context_.end()), context_.end());
+    return std::move(context_);
+  }
+
+ private:
+  static constexpr std::size_t kMeanwhile = 10, kUpdates = 3, kAccesses = 2;
+
+  void Add(uint32_t call) {
     const auto same = [&](const CoreCall& one) { return one.call == call; };
-    if (std::none_of(core.begin(), core.end(), same)) context.push_back(call);
-  };
-  for (const CoreCall& one : core) {
-    const RecordedCall& offender = recording.calls[one.call];
-    std::size_t updates = 0, meanwhile = 0;
-    for (uint32_t i = static_cast<uint32_t>(recording.calls.size()); i-- > 0;) {
-      const RecordedCall& call = recording.calls[i];
-      const bool over_before = call.returned && call.end < offender.begin;
-      const bool after = offender.returned && call.begin > offender.end;
-      if (after || call.refused) continue;
-      if (!over_before) {
-        if (call.op.kind != Kind::kAccess && meanwhile++ < kMeanwhile) add(i);
-      } else if (call.op.kind == Kind::kSetRegion && updates < kUpdatesBefore &&
-                 AreAboutTheSameMemory(call.op, offender.op)) {
-        add(i);
-        ++updates;
+    if (std::none_of(core_.begin(), core_.end(), same)) context_.push_back(call);
+  }
+
+  // Calls as a whole only: a guest makes too many accesses.
+  void AddOverlapping(const RecordedCall& offender) {
+    std::size_t count = 0;
+    for (uint32_t i = static_cast<uint32_t>(recording_.calls.size()); i-- > 0;) {
+      const RecordedCall& call = recording_.calls[i];
+      if (call.refused || call.op.kind == Kind::kAccess || &call == &offender) continue;
+      if (count < kMeanwhile && Overlap(call, offender)) {
+        Add(i);
+        ++count;
       }
     }
   }
-  std::sort(context.begin(), context.end());
-  context.erase(std::unique(context.begin(), context.end()), context.end());
-  return context;
-}
+
+  // The last of the updates; nullptr: there is none.
+  const RecordedCall* AddBefore(const RecordedCall& offender) {
+    const RecordedCall* last = nullptr;
+    std::size_t updates = 0, accesses = 0;
+    for (uint32_t i = static_cast<uint32_t>(recording_.calls.size()); i-- > 0;) {
+      const RecordedCall& call = recording_.calls[i];
+      const bool before = call.returned && call.end < offender.begin && !call.refused;
+      if (!before || !AreAboutTheSameMemory(call.op, offender.op)) continue;
+      if (call.op.kind == Kind::kSetRegion && updates < kUpdates) {
+        if (updates++ == 0) last = &call;
+        Add(i);
+      }
+      const bool both_access = call.op.kind == Kind::kAccess && offender.op.kind == Kind::kAccess;
+      if (both_access && accesses < kAccesses) {
+        Add(i);
+        ++accesses;
+      }
+    }
+    return last;
+  }
+
+  const Recording& recording_;
+  const std::vector<CoreCall>& core_;
+  std::vector<uint32_t> context_;
+};
 
 }  // namespace
 
@@ -278,7 +317,7 @@ Judgement Judge(const Recording& recording, const JudgeLimits& limits) {
   }
   judgement.core_is_minimal = finder.is_minimal();
   judgement.most_bytes = std::max(judgement.most_bytes, finder.most_bytes());
-  judgement.context = ContextOf(recording, judgement.core);
+  judgement.context = ContextFinder(recording, judgement.core).Find();
   return judgement;
 }
 
