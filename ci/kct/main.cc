@@ -5,6 +5,7 @@
 #include "ci/kct/answers_command.h"
 #include "ci/kct/drift_command.h"
 #include "ci/kct/exec_command.h"
+#include "ci/kct/judge_command.h"
 #include "ci/kct/model_proof_command.h"
 #include "ci/kct/prove_command.h"
 #include "ci/kct/run_command.h"
@@ -142,6 +143,7 @@ struct CommandLine {
   ExecOptions exec_options;
   DriftOptions drift_options;
   AnswersOptions answers_options;
+  JudgeOptions judge_options;
   bool all_kernels = false;
   CLI::App* run;
   CLI::App* prove;
@@ -150,6 +152,7 @@ struct CommandLine {
   CLI::App* get;
   CLI::App* clauses;
   CLI::App* drift;
+  CLI::App* judge;
   CLI::App* start;
   CLI::App* run_one;
   CLI::App* stop;
@@ -201,6 +204,19 @@ CLI::App* AddClauses(CLI::App& app, RawOptions& raw, AnswersOptions& options) {
   return clauses;
 }
 
+CLI::App* AddJudge(CLI::App& app, JudgeOptions& options) {
+  CLI::App* judge = app.add_subcommand(
+      "judge", "Judge recorded histories with the model as it is now (judge.md)");
+  judge->add_option("PATH", options.paths, "History files, or run folders such as kct-runs/latest");
+  judge->add_option("--picture", options.picture,
+                    "Draw the first contradiction there, FILE.html or FILE.svg (default: "
+                    "contradiction.html beside each contradicted history)");
+  judge->add_option("--plant", options.plant, "Plant this bug in the model first");
+  judge->add_flag("--list-bugs", options.list_bugs, "List the bugs that can be planted");
+  judge->footer(kExitStatusHelp);
+  return judge;
+}
+
 CommandLine::CommandLine(CLI::App& app)
     : run(AddRun(app, raw)), prove(AddProve(app, raw)), exec(AddExec(app, raw, exec_options)) {
   run->footer(kExitStatusHelp);
@@ -212,6 +228,7 @@ CommandLine::CommandLine(CLI::App& app)
   get->add_option("SPEC", spec, "debian:7.3 …")->required();
   clauses = AddClauses(app, raw, answers_options);
   drift = AddDrift(app, drift_options);
+  judge = AddJudge(app, judge_options);
   CLI::App* session = app.add_subcommand("session", "Machines that stay up, for CTest");
   session->require_subcommand(1);
   session->add_option("--dir", session_folder, "Folder of the session (default: build/session)");
@@ -251,6 +268,7 @@ Exit Main(int argc, char** argv) {
     return line.answers_options.call.empty() ? ListClauses(raw.run.lab)
                                              : PrintAnswers(line.answers_options);
   }
+  if (line.judge->parsed()) return JudgeHistories(line.judge_options);
   const SessionOptions session{line.session_folder, raw.run.lab, raw.run.selection.seed};
   if (line.start->parsed()) return StartSession(session);
   if (line.stop->parsed()) return StopSession(session);

@@ -38,7 +38,9 @@ const std::vector<Layer>& Layers() {
       {"ci/vm", {"harness/base", "harness/spec", "ci/kernel"}},
       {"ci/spec", {"harness/base", "harness/spec", "harness/model", "ci/kernel"}},
       {"ci/style", {"harness/base", "harness/spec", "ci/kernel"}},
-      {"ci", {"harness/base", "harness/spec", "ci", "kct_generated"}},
+      {"ci",
+       {"harness/base", "harness/spec", "harness/history", "harness/judge", "ci",
+        "kct_generated"}},
   };
   return layers;
 }

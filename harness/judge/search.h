@@ -2,7 +2,9 @@
 // Search: the depth-first search for an explanation that Judge() is made of.
 #pragma once
 
+#include <memory>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -10,6 +12,9 @@
 #include "harness/judge/timeline.h"
 
 namespace kct {
+
+// Points at once at which orders are still to be tried; each takes some 8 KiB.
+inline constexpr std::size_t kMostBranches = 60'000;
 
 // A call under way in a configuration.
 struct ActiveCall {
@@ -30,29 +35,49 @@ class Search {
   Search(const Recording& recording, std::span<const Point> timeline, const std::vector<bool>& free,
          const JudgeLimits& limits);
 
+  ~Search();
+  Search(const Search&) = delete;
+  Search& operator=(const Search&) = delete;
+
+  // Begins in the middle: at the first point of the timeline it was given, with this configuration.
+  void StartFrom(const Configuration& configuration) { now_ = configuration; }
+  // REQUIRES: Run() reaches it. Has configuration_at_mark() kept.
+  void Mark(std::size_t point) { mark_ = point; }
+
   Answer Run();
 
   uint64_t configurations() const { return configurations_; }
+  // Of memory that it needed at most.
+  uint64_t MostBytes() const;
   // How many points of the timeline the best attempt explained.
   std::size_t furthest() const { return furthest_; }
+  // Where the best attempt was when it came to the mark.
+  const Configuration& configuration_at_mark() const { return best_at_mark_; }
   const char* why() const { return why_; }
   // Explained: the configuration at the end.
   const Configuration& last() const { return last_; }
-  // Explained: the steps in their order, as (call, clause).
+  // Explained: the steps in their order, and the point of the timeline that demanded each.
   struct Taken {
     uint32_t call;
     model::Choice choice;
+    std::size_t point;
+    uint64_t value;  // what an access found, if that was its last step
   };
   const std::vector<Taken>& steps() const { return steps_; }
 
  private:
-  // A point where several steps are possible, and which is next to be tried.
+  struct Option {
+    std::size_t active;  // index into Configuration::active
+    model::Choice choice;
+  };
+  // A point where several steps are possible, and which of them are still to be tried.
   struct Branch {
     Configuration before;
     std::size_t point;
-    std::size_t next_active;  // 0: the demanded call; then the others in their order
-    std::size_t next_choice;
     std::size_t steps;
+    std::size_t first_option;  // index into options_, up to those of the next branch
+    std::size_t next_option;
+    uint64_t words_read;  // since then, in whatever was tried; bits of BitOf()
   };
   struct Key {
     uint64_t first, second;
@@ -66,10 +91,30 @@ class Search {
   bool Advance();
   bool IsMet(const Point& point);
   bool IsQuiet() const;
-  // Takes the next untried step of the innermost branch. False: there is none left.
+  // The calls whose steps may have to come before the point is met, as bits by place in active.
+  uint32_t Relevant() const;
+  // Adds to options_ what can happen now, the demanded call's own steps first.
+  void AddOptions();
+  void AddOptionsOf(std::size_t active);
+  bool CanLeadToWhatWasSeen(const ActiveCall& call, const model::Choice& choice) const;
+  // Takes a step in now_. False: it gives an answer that was not seen.
+  bool TakeStep(const Option& option);
+  // Goes on from now_ by one step, or else from the innermost branch that has one left. False:
+  // there is none anywhere.
+  bool Step();
   bool TryNext(Branch& branch);
-  bool TakeIfAllowed(const Branch& branch, std::size_t active_index, const model::Choice& choice);
-  Key KeyOf(const Configuration& configuration, std::size_t point) const;
+  Branch& PushBranch();
+  void PopBranch();
+  static std::vector<std::unique_ptr<Branch>>& KeptBranches();
+  bool Matters(uint32_t call) const;
+  bool FailedBefore();
+  void RememberFailure(const Branch& branch);
+  // Of a configuration as far as it is told apart by `words`.
+  Key KeyOf(const Configuration& configuration, std::size_t point, uint64_t words) const;
+  // A bit for each word of memory; those that come late share one.
+  uint64_t BitOf(int32_t gmem, uint64_t address) const;
+  // The word that a step is going to read; 0: none.
+  uint64_t WordRead(const ActiveCall& call, const model::Choice& choice);
 
   const Recording& recording_;
   std::span<const Point> timeline_;
@@ -77,12 +122,21 @@ class Search {
   const JudgeLimits& limits_;
   Configuration now_;
   std::size_t point_ = 0;
-  std::vector<Branch> branches_;
+  std::vector<std::unique_ptr<Branch>> branches_;
+  std::vector<std::unique_ptr<Branch>> spare_;  // branches that were given up, for use again
+  std::vector<Option> options_;
   std::vector<Taken> steps_;
   std::unordered_set<Key, KeyHash> failed_;
+  // By point: by which words the configurations that failed there are told apart.
+  std::unordered_map<std::size_t, std::vector<uint64_t>> failed_by_;
+  std::unordered_map<uint64_t, unsigned> word_numbers_;
   Configuration last_;
+  std::size_t mark_ = SIZE_MAX;
+  Configuration at_mark_, best_at_mark_;
   uint64_t configurations_ = 0;
   std::size_t furthest_ = 0;
+  std::size_t most_branches_ = 0;
+  bool reads_dirty_log_ = false;
   const char* why_ = "";
 };
 

@@ -52,6 +52,7 @@ struct Operation {
   int32_t gmem = -1;   // kSetRegion, k…GuestMemfd: number of the file; -1: none
   uint64_t gmem_offset = 0;  // kSetRegion: bytes
 
+  bool operator==(const Operation&) const = default;
   Gpa gpa() const { return {address}; }
   std::string ToString() const;
 };

@@ -22,6 +22,8 @@ struct Rules {
   // only, and an access to a slot that is going may still find an entry.
   bool track_entries = false;
   Planted planted;
+
+  bool operator==(const Rules&) const = default;
 };
 
 }  // namespace kct::model
