@@ -104,7 +104,8 @@ TEST_F(Cli, SaysWhatACallAnswers) {
   EXPECT_THAT(answers({"--vm", "tdx"}).out, HasSubstr("PREFAULT-14"));
   ExpectRefusal(answers({"--vm", "vax"}), Exit::kUsage, "--vm: 'vax' is not one of default, swp");
   ExpectRefusal(answers({"--kernel", "new"}), Exit::kUsage, "new");
-  ExpectRefusal(answers({"--kernel", "5.10"}), Exit::kNothingShown, "no clause says what");
+  ExpectRefusal(Kct({"clauses", "--call", "KVM_SEV_SNP_LAUNCH_FINISH", "--kernel", "6.1"}),
+                Exit::kNothingShown, "no clause says what KVM_SEV_SNP_LAUNCH_FINISH answers there");
   ExpectRefusal(Kct({"clauses", "--call", "KVM_HUM"}), Exit::kUsage,
                 "--call: no clause says what KVM_HUM answers; expected one of");
   ExpectRefusal(Kct({"clauses", "--vm", "snp"}), Exit::kUsage, "--call");
