@@ -26,6 +26,12 @@ void AddNames(std::string_view code, std::set<std::string>& names) {
   }
 }
 
+// mmu/paging_tmpl.h is compiled several times and has its functions' names in a macro.
+std::string WithoutFname(const std::string& code) {
+  static const std::regex fname(R"(\bFNAME\((\w+)\))");
+  return std::regex_replace(code, fname, "$1");
+}
+
 }  // namespace
 
 Result<KernelTree> KernelTree::Open(const fs::path& folder) {
@@ -67,7 +73,7 @@ const std::string* KernelTree::FindSource(const std::string& file) {
   if (known == sources_.end()) {
     std::optional<std::string> text = Read(file);
     if (!text) text = Read(fs::path(kX86) / file);
-    if (text) text = BlankComments(*text);
+    if (text) text = WithoutFname(BlankComments(*text));
     known = sources_.emplace(file, std::move(text)).first;
   }
   return known->second ? &*known->second : nullptr;

@@ -69,6 +69,47 @@ TEST_F(Cli, ProvesOnlyWhatHasALieForEachTest) {
   ExpectRefusal(prove(), Exit::kUsage, "a.can_fail.txt:1: expected SUITE.NAME");
 }
 
+// A made-up kernel whose table lacks an errno that its code has.
+TEST_F(Cli, DriftThatIsKnownIsNoFinding) {
+  for (const char* part : {"Documentation", "Documentation/virt", "Documentation/virt/kvm"}) {
+    EXPECT_TRUE(MakeFolder(folder_ / part).ok());
+  }
+  Put("Documentation/virt/kvm/api.rst", "Songs\n=====\n\nNobody claps.\n");
+  const auto drift = [&](const std::string& known) {
+    return Kct({"drift", "--tree", folder_, "--known", Put("known", known)});
+  };
+  const CommandOutput news = drift("");
+  EXPECT_EQ(news.status, static_cast<int>(Exit::kFindings));
+  EXPECT_THAT(news.out, HasSubstr("  PREFAULT-05  4.143 KVM_PRE_FAULT_MEMORY \"EINVAL\""));
+  const CommandOutput known = drift("PREFAULT-05 | 4.143 KVM_PRE_FAULT_MEMORY | it is made up\n");
+  EXPECT_THAT(known.out, HasSubstr("\nKnown\n  PREFAULT-05  4.143 KVM_PRE_FAULT_MEMORY"));
+  EXPECT_THAT(known.out, HasSubstr("\n      it is made up\n"));
+  const CommandOutput gone = drift("PREFAULT-05 | is bigger | it is made up\n");
+  EXPECT_THAT(gone.out, HasSubstr("Known, but not in this tree\n  PREFAULT-05  is bigger\n"));
+  ExpectRefusal(drift("PREFAULT-05\n"), Exit::kUsage, "known:1: expected SUBJECT |");
+  ExpectRefusal(Kct({"drift", "--tree", folder_ / "none"}), Exit::kUsage, "no such folder");
+}
+
+TEST_F(Cli, SaysWhatACallAnswers) {
+  const auto answers = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"clauses", "--call", "KVM_PRE_FAULT_MEMORY"});
+    return Kct(more);
+  };
+  const CommandOutput on_6_12 = answers({"--kernel", "6.12", "--vm", "default"});
+  EXPECT_EQ(on_6_12.status, 0) << on_6_12.err;
+  EXPECT_THAT(on_6_12.out,
+              HasSubstr("EINVAL when size is 0\n    PREFAULT-05, documented; needs any"));
+  EXPECT_THAT(on_6_12.out, HasSubstr("    but 6.12: never returns, nor does the deleter"));
+  EXPECT_THAT(on_6_12.out, testing::Not(HasSubstr("PREFAULT-14")));  // for TDX only
+  EXPECT_THAT(answers({"--vm", "tdx"}).out, HasSubstr("PREFAULT-14"));
+  ExpectRefusal(answers({"--vm", "vax"}), Exit::kUsage, "--vm: 'vax' is not one of default, swp");
+  ExpectRefusal(answers({"--kernel", "new"}), Exit::kUsage, "new");
+  ExpectRefusal(answers({"--kernel", "5.10"}), Exit::kNothingShown, "no clause says what");
+  ExpectRefusal(Kct({"clauses", "--call", "KVM_HUM"}), Exit::kUsage,
+                "--call: no clause says what KVM_HUM answers; expected one of");
+  ExpectRefusal(Kct({"clauses", "--vm", "snp"}), Exit::kUsage, "--call");
+}
+
 TEST_F(Cli, RefusesBadOptions) {
   ExpectRefusal(Run({"--filter", "Z*"}), Exit::kUsage, "no test matches: --filter Z*");
   ExpectRefusal(Run({"--filter", "A::b"}), Exit::kUsage, "empty pattern");
