@@ -42,7 +42,8 @@ Status CheckOutcome(const std::string& outcome) {
 // `before`: the answer to its left, whose call counts where this one names none.
 Result<Answer> ParseAnswer(const std::string& text, const Answer* before) {
   static const std::regex shape(
-      R"((?:(KVM_(?!EXIT_)[A-Z0-9_]+\*?(?:\([A-Z0-9_]+\))?|[a-z][a-z0-9_]+) )?(\S+(?: \| \S+)*) when (.+))");
+      R"((?:(KVM_(?!EXIT_)[A-Z0-9_]+\*?(?:\([A-Z0-9_]+\))?|[a-z][a-z0-9_]+) )?)"
+      R"((\S+(?: \| \S+)*) when (.+))");
   std::smatch match;
   if (!std::regex_match(text, match, shape)) {
     return MakeError("'{}' is not of the form 'CALL ANSWER when TEXT' or 'CALL A | B when TEXT'",
