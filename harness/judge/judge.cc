@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "harness/judge/search.h"
 #include "harness/judge/timeline.h"
@@ -28,6 +29,7 @@ bool IsAboutProgress(std::string_view clause) {
 // in; how those before them happened is taken from the attempt that came furthest.
 constexpr std::size_t kWindow = 100;
 constexpr std::size_t kMostCore = 8;
+constexpr std::size_t kMostAnswers = 4;  // of a call, that are listed as allowed
 
 // Finds the core: frees the answers of as many calls as possible with the contradiction still
 // there. An update that hangs mostly waits for somebody else, so updates are freed first.
@@ -58,14 +60,20 @@ class CoreFinder {
   // What the model would have allowed one call of the core to answer, given the others.
   CoreCall Explain(uint32_t call, std::vector<StoryStep>& story) {
     free_[call] = true;
-    Search search(recording_, window_, free_, Share());
-    search.StartFrom(start_);
     CoreCall core{call, {}, {}};
-    if (search.Run() == Answer::kExplained) {
-      Describe(search, core);
+    std::vector<Search::Given> found;
+    while (found.size() < kMostAnswers) {
+      Search search(recording_, window_, free_, Share());
+      search.StartFrom(start_);
+      search.Exclude(call, found);
+      const Answer answer = search.Run();
+      most_bytes_ = std::max(most_bytes_, search.MostBytes());
+      if (answer != Answer::kExplained) break;
       if (story.empty()) AddStory(search, story);
+      const std::optional<Search::Given> given = Describe(search, core);
+      if (!given) break;
+      found.push_back(*given);
     }
-    most_bytes_ = std::max(most_bytes_, search.MostBytes());
     free_[call] = false;
     return core;
   }
@@ -136,14 +144,19 @@ class CoreFinder {
     }
   }
 
-  // The last of its steps is the answer that would have been right.
-  void Describe(const Search& search, CoreCall& core) const {
-    if (!recording_.calls[core.call].returned) return DescribeHang(search, core);
-    for (const Search::Taken& taken : search.steps()) {
-      if (taken.call != core.call) continue;
-      core.allowed = {Answered(core.call, taken.choice, taken.value)};
-      core.clauses = {std::string(taken.choice.clause.text())};
+  // The last of its steps is an answer that would have been right. None: it gave no answer.
+  std::optional<Search::Given> Describe(const Search& search, CoreCall& core) const {
+    if (!recording_.calls[core.call].returned) {
+      DescribeHang(search, core);
+      return std::nullopt;
     }
+    const auto last =
+        std::find_if(search.steps().rbegin(), search.steps().rend(),
+                     [&](const Search::Taken& taken) { return taken.call == core.call; });
+    if (last == search.steps().rend()) return std::nullopt;
+    core.allowed.push_back(Answered(core.call, last->choice.move, last->answer, last->value));
+    core.clauses.emplace_back(last->choice.clause.text());
+    return Search::Given{last->answer, last->choice.move == model::Move::kMmio};
   }
 
   // It could have gone on: by which promise, and with which answer.
@@ -164,7 +177,7 @@ class CoreFinder {
       return IsAboutProgress(choice.clause.text());
     });
     const model::Choice& named = promise == way.end() ? way.back() : *promise;
-    core.allowed = {Answered(core.call, way.back(), 0)};
+    core.allowed = {Answered(core.call, way.back().move, way.back().error, 0)};
     core.clauses = {std::string(named.clause.text())};
   }
 
@@ -175,11 +188,11 @@ class CoreFinder {
     }
   }
 
-  std::string Answered(uint32_t call, const model::Choice& choice, uint64_t value) const {
+  std::string Answered(uint32_t call, model::Move move, Errno error, uint64_t value) const {
     const model::Operation& op = recording_.calls[call].op;
-    if (choice.error != Errno()) return choice.error.Name();
+    if (error != Errno()) return error.Name();
     if (op.kind != Kind::kAccess) return "0";
-    if (choice.move == model::Move::kMmio) return "MMIO";
+    if (move == model::Move::kMmio) return "MMIO";
     const bool reads = op.access != model::Access::kWrite && op.size != 0;
     return reads ? fmt::format("the word {:#x}", value) : "memory";
   }

@@ -13,7 +13,7 @@ namespace {
 using model::Kind;
 
 constexpr double kLaneTitle = 150, kMargin = 16, kAxisHeight = 40, kLanePadding = 8;
-constexpr double kPlot = 1150;  // where nothing is cut short
+constexpr double kPlot = 1040;  // where nothing is cut short
 constexpr double kLeastGap = 24, kHangs = 110;
 constexpr double kLetter = 6.3;
 
