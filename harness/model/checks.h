@@ -13,6 +13,10 @@
 
 namespace kct::model {
 
+// Who has to notice when the check is missing: the suites of tests, or the model's own scenarios
+// where there is no suite yet.
+enum class Shown : uint8_t { kBySuites, kByScenarios };
+
 struct Check {
   Kind kind;
   std::string_view name;  // "region-overlap"
@@ -20,9 +24,12 @@ struct Check {
   ClauseId clause;
   Errno answer;
   bool (*applies)(const Rules&, const State&, const Operation&);
+  Shown shown = Shown::kBySuites;
 };
 
 std::span<const Check> AllChecks();
+// Those of guest_memfd, attributes, exits and confidential VMs; they come after those of checks.cc.
+std::span<const Check> AreaChecks();
 
 // The first check that refuses `op`, as far as the planted bug lets it; nullptr: none.
 const Check* FirstRefusal(const Rules& rules, const State& state, const Operation& op);

@@ -9,7 +9,11 @@
 
 namespace kct::model {
 
+// Numbered as KVM_X86_*_VM.
+enum class VmType : uint8_t { kDefault, kSoftwareProtected, kSev, kSevEs, kSnp, kTdx };
+
 struct Rules {
+  VmType vm_type = VmType::kDefault;
   bool two_dimensional_paging = true;
   bool prefault = true;                           // KVM_CAP_PRE_FAULT_MEMORY
   bool readonly_slots = true;                     // KVM_CAP_READONLY_MEM
@@ -21,7 +25,15 @@ struct Rules {
   // Whether State::entries is kept. The judge does without: what is mapped shows in statistics
   // only, and an access to a slot that is going may still find an entry.
   bool track_entries = false;
+  // SNP: a private page may share a 2 MiB entry with its neighbours. Up to 7.3 KVM makes entries of
+  // 4 KiB only.
+  bool huge_private_pages = false;
   Planted planted;
+
+  bool has_private_memory() const {
+    return vm_type == VmType::kSoftwareProtected || vm_type == VmType::kSnp ||
+           vm_type == VmType::kTdx;
+  }
 };
 
 }  // namespace kct::model
