@@ -7,7 +7,11 @@
 
 set(KCT_SPEC_PAGES
   ${PROJECT_SOURCE_DIR}/docs/spec/prefault.md
-  ${PROJECT_SOURCE_DIR}/docs/spec/memslot.md)
+  ${PROJECT_SOURCE_DIR}/docs/spec/memslot.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/fault.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/hypercall.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/gmem.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/attributes.md)
 set(KCT_SPEC_INDEX ${PROJECT_SOURCE_DIR}/docs/spec/index.md)
 
 # Called once, by harness/spec/CMakeLists.txt.

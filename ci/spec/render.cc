@@ -21,6 +21,8 @@ std::string_view Enumerator(Standing standing) {
       return "Standing::kImplemented";
     case Standing::kDisputed:
       return "Standing::kDisputed";
+    case Standing::kProposed:
+      return "Standing::kProposed";
   }
   Die(__FILE__, __LINE__, "standing", "not one of the enumeration");
 }

@@ -13,10 +13,11 @@ enum class Standing {
   kDocumented,   // the API document or a comment of the uapi header promises it
   kImplemented,  // the code does it and user space depends on it; nobody wrote it down
   kDisputed,     // document and code differ, or the developers argued about it
+  kProposed,     // no released kernel has it; the claim is what was proposed on the lists
 };
 
-inline constexpr std::array<std::string_view, 3> kStandingNames{
-    "documented", "implemented, not documented", "disputed"};
+inline constexpr std::array<std::string_view, 4> kStandingNames{
+    "documented", "implemented, not documented", "disputed", "proposed, not merged"};
 
 constexpr std::string_view Name(Standing standing) {
   return kStandingNames[static_cast<std::size_t>(standing)];

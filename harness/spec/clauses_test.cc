@@ -30,7 +30,8 @@ TEST(Clauses, AnUnknownIdIsNotFound) {
 }
 
 TEST(Clauses, EachStandingHasANameThatLeadsBackToIt) {
-  for (Standing standing : {Standing::kDocumented, Standing::kImplemented, Standing::kDisputed}) {
+  for (Standing standing :
+       {Standing::kDocumented, Standing::kImplemented, Standing::kDisputed, Standing::kProposed}) {
     EXPECT_EQ(StandingByName(Name(standing)), standing);
   }
   EXPECT_EQ(StandingByName("rumoured"), std::nullopt);
