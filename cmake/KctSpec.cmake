@@ -11,7 +11,11 @@ set(KCT_SPEC_PAGES
   ${PROJECT_SOURCE_DIR}/docs/spec/fault.md
   ${PROJECT_SOURCE_DIR}/docs/spec/hypercall.md
   ${PROJECT_SOURCE_DIR}/docs/spec/gmem.md
-  ${PROJECT_SOURCE_DIR}/docs/spec/attributes.md)
+  ${PROJECT_SOURCE_DIR}/docs/spec/attributes.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/snp.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/tdx.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/shadow.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/notifier.md)
 set(KCT_SPEC_INDEX ${PROJECT_SOURCE_DIR}/docs/spec/index.md)
 
 # Called once, by harness/spec/CMakeLists.txt.

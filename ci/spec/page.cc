@@ -18,9 +18,10 @@ constexpr std::array<std::string_view, 7> kFields{"Claim",   "Standing", "Source
 bool MayBeLeftOut(std::string_view field) { return field == "Doc" || field == "Untested"; }
 
 // What a machine, kernel or VM must offer before a clause says anything about it.
-constexpr std::array<std::string_view, 19> kNeeds{
-    "any",    "tdp", "shadow", "nested", "smm",  "root", "gmem",   "attributes", "swp", "sev",
-    "sev-es", "snp", "tdx",    "vfio",   "uffd", "apf",  "poison", "memcg",      "numa"};
+constexpr std::array<std::string_view, 25> kNeeds{
+    "any",  "tdp",    "shadow",  "nested", "smm",  "root", "gmem",      "attributes", "swp",
+    "sev",  "sev-es", "snp",     "tdx",    "vfio", "uffd", "apf",       "poison",     "memcg",
+    "numa", "thp",    "hugetlb", "ksm",    "swap", "disk", "soft-dirty"};
 
 bool IsOneOf(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
