@@ -107,8 +107,7 @@ Choices FaultChoices(const Rules& rules, const State& state, const Pending& call
     return choices;
   }
   if (state.FindInvalidation(*slot, gfn) != nullptr) return choices;
-  if (call.invalidated != state.rare->invalidated &&
-      !rules.planted.Is(Bug::kFaultMapsStalePage)) {
+  if (call.invalidated != state.rare->invalidated && !rules.planted.Is(Bug::kFaultMapsStalePage)) {
     return One({.move = Move::kRetry, .clause = "MN-05"});
   }
   if (call.was_private) return PrivateChoices(rules, state, op, *slot);
@@ -259,9 +258,8 @@ void ReleasePages(const Rules& rules, State& state, int32_t gmem, uint64_t first
 
 void DropSecureEntries(const Rules& rules, State& state, uint64_t first, uint64_t last) {
   if (rules.vm_type != VmType::kTdx || state.rare->pages.empty()) return;
-  std::erase_if(state.rare.Write().pages, [&](const PrivatePage& page) {
-    return page.gfn >= first && page.gfn <= last;
-  });
+  std::erase_if(state.rare.Write().pages,
+                [&](const PrivatePage& page) { return page.gfn >= first && page.gfn <= last; });
 }
 
 }  // namespace kct::model

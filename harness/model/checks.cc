@@ -106,13 +106,13 @@ return Unaligned(op.host);
 return op.size > kEndOfUserSpace || op.host > kEndOfUserSpace - op.size;
 }
 }
-, Check{Kind::kSetRegion, "region-gmem-offset",
-        "the offset in the file is unaligned, or wraps", "GMEM-20", Errno(EINVAL),
-        KCT_WHEN{KCT_UNUSED;
+, Check{Kind::kSetRegion, "region-gmem-offset", "the offset in the file is unaligned, or wraps",
+        "GMEM-20", Errno(EINVAL), KCT_WHEN{KCT_UNUSED;
 return (op.flags & KVM_MEM_GUEST_MEMFD) != 0 &&
        (Unaligned(op.gmem_offset) || op.gmem_offset + op.size < op.gmem_offset);
 }
-, Shown::kByScenarios }
+, Shown::kByScenarios
+}
 , Check{Kind::kSetRegion, "region-space-beyond-limit", "there is no such address space",
         "MEMSLOT-18", Errno(EINVAL), KCT_WHEN{KCT_UNUSED;
 return op.slot >> 16 >= rules.address_spaces;
@@ -173,19 +173,22 @@ return TakesAPlace(state, op) && Overlaps(state, op);
 const GuestMemfd* file = FileToBind(state, op);
 return Binds(state, op) && op.gmem != -2 && (file == nullptr || file->closed);
 }
-, Shown::kByScenarios }
+, Shown::kByScenarios
+}
 , Check{Kind::kSetRegion, "region-gmem-of-others", "the file is no guest_memfd of this VM",
         "GMEM-19", Errno(EINVAL), KCT_WHEN{KCT_UNUSED;
 return Binds(state, op) && op.gmem == -2;
 }
-, Shown::kByScenarios }
+, Shown::kByScenarios
+}
 , Check{Kind::kSetRegion, "region-gmem-beyond-file", "the range leaves the file", "GMEM-20",
         Errno(EINVAL), KCT_WHEN{KCT_UNUSED;
 const GuestMemfd* file = FileToBind(state, op);
 return Binds(state, op) && file != nullptr &&
        PageOf(op.gmem_offset) + PageOf(op.size) > file->pages;
 }
-, Shown::kByScenarios }
+, Shown::kByScenarios
+}
 , Check{Kind::kSetRegion, "region-beyond-address-width",
         "a new slot ends beyond the guest addresses", "MEMSLOT-15", Errno(EINVAL),
         KCT_WHEN{KCT_UNUSED;
@@ -198,7 +201,8 @@ return op.size != 0 && state.FindSlotById(op.slot) == nullptr &&
         "GMEM-21", Errno(EEXIST), KCT_WHEN{KCT_UNUSED;
 return Binds(state, op) && op.gmem >= 0 && IsBound(state, op);
 }
-, Shown::kByScenarios }
+, Shown::kByScenarios
+}
 , Check{Kind::kPreFault, "prefault-flags", "a flag is set", "PREFAULT-03", Errno(EINVAL),
         KCT_WHEN{KCT_UNUSED;
 return op.flags != 0;

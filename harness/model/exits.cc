@@ -151,8 +151,7 @@ void ShowExit(const Rules& rules, State& state, Pending& call, const OpenExit& e
 }
 
 // Where the guest has to go on, if the request was not done to its end.
-uint64_t AddressTold(const Rules& rules, const Operation& op, const OpenExit* exit,
-                     uint64_t told) {
+uint64_t AddressTold(const Rules& rules, const Operation& op, const OpenExit* exit, uint64_t told) {
   if (rules.vm_type != VmType::kTdx || told == 0) return 0;
   if (exit == nullptr) return op.address;
   return rules.planted.Is(Bug::kMapGpaForgetsWhereItWas) ? 0 : exit->next;

@@ -117,8 +117,8 @@ void Convert(const Rules& rules, State& state, const Operation& op) {
 
 void FinishInvalidation(const Rules& rules, State& state, const Operation& op) {
   Rare& rare = state.rare.Write();
-  const auto mine = std::find(rare.invalidations.begin(), rare.invalidations.end(),
-                              InvalidationOf(op));
+  const auto mine =
+      std::find(rare.invalidations.begin(), rare.invalidations.end(), InvalidationOf(op));
   if (mine != rare.invalidations.end()) rare.invalidations.erase(mine);
   ++rare.invalidated;
   switch (op.kind) {

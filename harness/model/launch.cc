@@ -10,8 +10,8 @@ namespace kct::model {
 namespace {
 
 bool TakesAllVcpus(Kind kind) {
-  return kind == Kind::kSnpLaunchFinish || kind == Kind::kTdxInitVm ||
-         kind == Kind::kTdxInitVcpu || kind == Kind::kTdxFinalizeVm;
+  return kind == Kind::kSnpLaunchFinish || kind == Kind::kTdxInitVm || kind == Kind::kTdxInitVcpu ||
+         kind == Kind::kTdxFinalizeVm;
 }
 
 bool TakesSlotsLock(Kind kind) {

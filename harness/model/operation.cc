@@ -169,8 +169,8 @@ std::string Operation::ToString() const {
 std::string Outcome::ToString(Kind kind) const {
   std::string text = error == Errno() ? "0" : "-1 " + error.Name();
   if (memory_fault) text += fault_is_private ? " with private memory fault" : " with memory fault";
-  const bool counts = kind == Kind::kPreFault || kind == Kind::kSnpLaunchUpdate ||
-                      kind == Kind::kTdxInitMemRegion;
+  const bool counts =
+      kind == Kind::kPreFault || kind == Kind::kSnpLaunchUpdate || kind == Kind::kTdxInitMemRegion;
   if (counts && left != 0 && (error == Errno() || kind == Kind::kTdxInitMemRegion)) {
     text += fmt::format(", {:#x} left", left);
   }

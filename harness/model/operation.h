@@ -67,11 +67,11 @@ struct Operation {
                          // kCreateGuestMemfd, launch commands; kDisableQuirks: the quirks;
                          // kSetMode: 1 is SMM; kRun: 1 is immediate_exit; kAllocateGuestMemfd: the
                          // mode; kAnswerExit: 1 leaves the answer as KVM preset it
-  uint64_t address = 0;  // a GPA; kWriteHost, kReadHost, kDropHost: an HVA, or an offset if gmem says
-                         // a file; k…GuestMemfd: an offset
-  uint64_t size = 0;  // bytes; kAccess: 8 if the word found or written is part of the story, else 0;
-                      // kTdxInitVm: number of CPUID entries
-  uint64_t host = 0;  // kSetRegion, kSnpLaunchUpdate, kTdxInitMemRegion: HVA
+  uint64_t address = 0;  // a GPA; kWriteHost, kReadHost, kDropHost: an HVA, or an offset if gmem
+                         // says a file; k…GuestMemfd: an offset
+  uint64_t size = 0;   // bytes; kAccess: 8 if the word found or written is part of the story, else
+                       // 0; kTdxInitVm: number of CPUID entries
+  uint64_t host = 0;   // kSetRegion, kSnpLaunchUpdate, kTdxInitMemRegion: HVA
   uint64_t value = 0;  // kAccess, kWriteHost, kWritePageTable: the word written; kSetAttributes,
                        // kMapGpaRange: the attributes (SNP: the page state); kAnswerExit: the
                        // answer; kRun: the argument; kEnableExits: the mask; kSnpLaunchStart: the
@@ -86,15 +86,15 @@ struct Operation {
 
 struct Outcome {
   Errno error;
-  uint64_t left = 0;          // kPreFault, kSnpLaunchUpdate, kTdxInitMemRegion: bytes not done, from
-                              // the structure; an exit of kMapGpaRange: bytes
-  uint64_t address = 0;       // the same: where it goes on; an exit: its GPA; kAnswerExit of TDX: the
-                              // GPA that the guest is told
-  uint64_t value = 0;         // kAccess, kReadHost that read memory: the word; kGetDirtyLog: bits of
-                              // 64 pages; kMapGpaRange, kAnswerExit: what the guest is told, in an
-                              // exit the attributes; kTranslate: the translation
-  bool mmio = false;          // kAccess: it was an exit, no memory
-  bool memory_fault = false;  // kAccess, kPreFault: the failure is described in kvm_run
+  uint64_t left = 0;     // kPreFault, kSnpLaunchUpdate, kTdxInitMemRegion: bytes not done, from
+                         // the structure; an exit of kMapGpaRange: bytes
+  uint64_t address = 0;  // the same: where it goes on; an exit: its GPA; kAnswerExit of TDX: the
+                         // GPA that the guest is told
+  uint64_t value = 0;    // kAccess, kReadHost that read memory: the word; kGetDirtyLog: bits of
+                         // 64 pages; kMapGpaRange, kAnswerExit: what the guest is told, in an
+                         // exit the attributes; kTranslate: the translation
+  bool mmio = false;     // kAccess: it was an exit, no memory
+  bool memory_fault = false;      // kAccess, kPreFault: the failure is described in kvm_run
   bool fault_is_private = false;  // … with KVM_MEMORY_EXIT_FLAG_PRIVATE
   bool exits = false;             // kMapGpaRange, kAnswerExit: an exit to user space
   bool exception = false;         // kAccess: the guest got an exception instead

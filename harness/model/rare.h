@@ -31,10 +31,10 @@ struct Invalidation {
 // A page of a guest_memfd that belongs to the guest, by SNP's reverse map or TDX's secure table.
 struct PrivatePage {
   int32_t gmem;
-  uint64_t page;   // in the file
-  uint64_t gfn;    // where the guest has it
-  bool usable;     // SNP: validated. TDX: accepted, or part of the initial image
-  bool huge;       // SNP: its entry covers 2 MiB
+  uint64_t page;  // in the file
+  uint64_t gfn;   // where the guest has it
+  bool usable;    // SNP: validated. TDX: accepted, or part of the initial image
+  bool huge;      // SNP: its entry covers 2 MiB
   bool operator==(const PrivatePage&) const = default;
 };
 

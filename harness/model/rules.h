@@ -18,6 +18,7 @@ struct Rules {
   bool prefault = true;                           // KVM_CAP_PRE_FAULT_MEMORY
   bool readonly_slots = true;                     // KVM_CAP_READONLY_MEM
   bool guest_memfd = true;                        // KVM_CAP_GUEST_MEMFD_FLAGS: mmap and init-shared
+  bool memory_attributes = true;                  // KVM_SET_MEMORY_ATTRIBUTES is compiled in
   uint64_t supported_attributes = 0;              // KVM_CAP_MEMORY_ATTRIBUTES
   uint32_t slot_ids = 32764;                      // KVM_CAP_NR_MEMSLOTS
   uint32_t address_spaces = 2;                    // KVM_CAP_MULTI_ADDRESS_SPACE

@@ -47,7 +47,7 @@ Choices ShadowChoices(const Rules& rules, const State& state, const Pending& cal
     case Phase::kReading:
       return One({.move = Move::kInstall, .clause = "SHADOW-02"});
     default:
-      if (entry.guest != call.pinned && !rules.planted.Is(Bug::kShadowedEntryIsNotReread)) {
+      if (entry.guest != call.found && !rules.planted.Is(Bug::kShadowedEntryIsNotReread)) {
         return One({.move = Move::kRetry, .clause = "SHADOW-02"});
       }
       return One({.move = Move::kCompare, .clause = "SHADOW-02"});
@@ -62,7 +62,7 @@ void TakeShadow(const Rules& rules, State& state, Pending& call, const Choice& c
       call.phase = Phase::kSwapped;
       return;
     case Move::kEnter:
-      call.pinned = entry.guest;
+      call.found = entry.guest;
       call.phase = Phase::kReading;
       return;
     case Move::kInstall:
@@ -73,8 +73,8 @@ void TakeShadow(const Rules& rules, State& state, Pending& call, const Choice& c
       call.phase = Phase::kCalled;
       return;
     case Move::kCompare:
-      entry.shadow = call.pinned;
-      call.outcome.value = call.pinned;
+      entry.shadow = call.found;
+      call.outcome.value = call.found;
       return End(call, Errno());
     default:
       if (call.op.kind == Kind::kWritePageTable) {

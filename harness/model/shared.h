@@ -24,9 +24,7 @@ class Shared {
     return *value_;
   }
 
-  bool operator==(const Shared& other) const {
-    return value_ == other.value_ || **this == *other;
-  }
+  bool operator==(const Shared& other) const { return value_ == other.value_ || **this == *other; }
 
  private:
   static const T& Untouched() {

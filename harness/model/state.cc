@@ -18,12 +18,12 @@ bool Equal(const FixedVector<T, kCapacity>& a, const FixedVector<T, kCapacity>& 
 }  // namespace
 
 bool State::operator==(const State& other) const {
-  return Equal(slots, other.slots) && rare == other.rare && Equal(files, other.files) && Equal(words, other.words) && entries == other.entries &&
-         slots_lock == other.slots_lock && zap_all_quirk == other.zap_all_quirk &&
-         swaps == other.swaps && old_readers == other.old_readers &&
-         new_readers == other.new_readers && busy_vcpus == other.busy_vcpus &&
-         running_vcpus == other.running_vcpus && smm_vcpus == other.smm_vcpus &&
-         stale_roots == other.stale_roots;
+  return Equal(slots, other.slots) && rare == other.rare && Equal(files, other.files) &&
+         Equal(words, other.words) && entries == other.entries && slots_lock == other.slots_lock &&
+         zap_all_quirk == other.zap_all_quirk && swaps == other.swaps &&
+         old_readers == other.old_readers && new_readers == other.new_readers &&
+         busy_vcpus == other.busy_vcpus && running_vcpus == other.running_vcpus &&
+         smm_vcpus == other.smm_vcpus && stale_roots == other.stale_roots;
 }
 
 uint64_t State::Hash() const {

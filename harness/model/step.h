@@ -40,13 +40,14 @@ std::string_view Describe(Phase phase);
 struct Pending {
   Operation op;
   Phase phase = Phase::kCalled;
-  uint16_t since = 0;  // State::swaps when the read section began
+  uint16_t since = 0;        // State::swaps when the read section began
   uint16_t invalidated = 0;  // kAccess: Rare::invalidated when the fault looked the page up
   bool was_private = false;  // kAccess, kPreFault: how the fault takes the page
-  uint64_t pinned = 0;       // kAccess: the word on the page that the fault looked up
-  uint64_t done = 0;   // kPreFault: pages
-  uint64_t found = 0;  // kAccess that reads a word nobody knows yet: what it finds there
-  Outcome outcome;     // once over()
+  uint64_t done = 0;         // kPreFault: pages
+  // kAccess, kReadHost that read a word nobody knows yet: what they find there. kTranslate: the
+  // guest's entry as it was read.
+  uint64_t found = 0;
+  Outcome outcome;  // once over()
 
   Pending() = default;
   explicit Pending(const Operation& operation) : op(operation) {}
@@ -54,7 +55,7 @@ struct Pending {
   bool operator==(const Pending& other) const {
     return phase == other.phase && since == other.since && done == other.done &&
            invalidated == other.invalidated && was_private == other.was_private &&
-           pinned == other.pinned && outcome == other.outcome;
+           found == other.found && outcome == other.outcome;
   }
 };
 
