@@ -97,6 +97,8 @@ const std::vector<BehaviourBug>& AreaBugs() {
        "KVM_RUN fails where the page became shared meanwhile"},
       {Bug::kConversionFreesPrivatePages, "conversion-frees-private-pages", "SNP-25",
        "a change of attributes takes the page from the guest"},
+      {Bug::kFaultLeavesPageShared, "fault-leaves-page-shared", "SNP-25",
+       "a fault maps the page and does not make it the guest's"},
       {Bug::kUnknownPageStateExits, "unknown-page-state-exits", "SNP-27",
        "a page state that does not exist exits"},
       {Bug::kRefusedStateChangeFailsRun, "refused-state-change-fails-run", "SNP-30",
@@ -126,6 +128,8 @@ const std::vector<BehaviourBug>& AreaBugs() {
        "the guest is not told where a refused MapGPA stopped"},
       {Bug::kPrivatePagesOutliveSlot, "private-pages-outlive-slot", "MEMSLOT-43",
        "private pages outlive the slot"},
+      {Bug::kPrivatePagesOutliveConversion, "private-pages-outlive-conversion", "TDX-32",
+       "a page that was shared meanwhile needs no new acceptance"},
       // --- shadow paging
       {Bug::kTrackingZapsNothing, "tracking-zaps-nothing", "SHADOW-01",
        "a write to a page table leaves KVM's copy alone"},

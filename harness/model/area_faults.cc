@@ -153,6 +153,7 @@ void Split(const Rules& rules, Rare& rare, int32_t gmem, uint64_t page) {
 
 // A page of the file becomes the guest's: with its neighbours if one entry can hold them all.
 void Assign(const Rules& rules, State& state, const Slot& slot, uint64_t gfn) {
+  if (rules.planted.Is(Bug::kFaultLeavesPageShared)) return;
   Rare& rare = state.rare.Write();
   const uint64_t page = FilePageOf(slot, gfn);
   if (rare.FindPage(slot.gmem, page) != nullptr) return;
@@ -173,7 +174,7 @@ void Assign(const Rules& rules, State& state, const Slot& slot, uint64_t gfn) {
 void Accept(Pending& call, Rare& rare, int32_t gmem, uint64_t page) {
   PrivatePage* first = rare.FindPage(gmem, page);
   const bool huge = call.op.size > kPageBytes;
-  if (huge != first->huge) {
+  if (first == nullptr || huge != first->huge) {
     call.outcome.value = kSizeMismatch;
     return;
   }
@@ -237,7 +238,8 @@ Landing LandOnPrivatePage(const Rules& rules, State& state, Pending& call) {
     Accept(call, rare, slot->gmem, page);
     return Landing::kElsewhere;
   }
-  if (rare.FindPage(slot->gmem, page)->usable || rules.vm_type == VmType::kTdx) {
+  const PrivatePage* landed = rare.FindPage(slot->gmem, page);
+  if ((landed != nullptr && landed->usable) || rules.vm_type == VmType::kTdx) {
     return Landing::kInMemory;
   }
   call.outcome.exception = true;

@@ -114,6 +114,7 @@ enum class Bug : uint8_t {
   kSmallRmpFaultFails,
   kRmpFaultExits,
   kConversionFreesPrivatePages,
+  kFaultLeavesPageShared,
   kUnknownPageStateExits,
   kRefusedStateChangeFailsRun,
   kUnknownAnswerIsTaken,
@@ -129,6 +130,7 @@ enum class Bug : uint8_t {
   kMapGpaStopsAfterOneExit,
   kMapGpaForgetsWhereItWas,
   kPrivatePagesOutliveSlot,
+  kPrivatePagesOutliveConversion,
   // --- shadow paging
   kTrackingZapsNothing,
   kTrackingLooksBeforeTheWrite,

@@ -76,18 +76,22 @@ Choices RequestChoices(const Rules& rules, const State& state, const Operation& 
 
 uint64_t AnswerIn(const Rules& rules, const Operation& op) {
   if (op.flags != 1) return op.value;
-  return rules.planted.Is(Bug::kAnswerIsNotPreset) ? op.value : 0;
+  return !rules.presets_answer || rules.planted.Is(Bug::kAnswerIsNotPreset) ? op.value : 0;
 }
 
 Choices RefuseAnswer(ClauseId clause) {
   return One({.move = Move::kFail, .error = Errno(EINVAL), .clause = clause});
 }
 
+bool TakesUnknownAnswers(const Rules& rules) {
+  return !rules.checks_answer || rules.planted.Is(Bug::kUnknownAnswerIsTaken);
+}
+
 Choices SnpAnswerChoices(const Rules& rules, uint64_t answer) {
   if (answer == 0) return One(Tell(0, "SNP-30"));
   const bool known = answer == EINVAL || answer == EAGAIN;
   if (known && rules.planted.Is(Bug::kRefusedStateChangeFailsRun)) return RefuseAnswer("SNP-30");
-  if (known || rules.planted.Is(Bug::kUnknownAnswerIsTaken)) {
+  if (known || TakesUnknownAnswers(rules)) {
     return One(Tell(kStateChangeFailed, "SNP-30"));
   }
   return RefuseAnswer("SNP-30");
@@ -95,9 +99,10 @@ Choices SnpAnswerChoices(const Rules& rules, uint64_t answer) {
 
 Choices TdxAnswerChoices(const Rules& rules, const Operation& op, const OpenExit& exit,
                          uint64_t answer) {
-  if (answer == EAGAIN) return One(Tell(kTdxRetry, "TDX-25"));
-  if (answer == EINVAL) return One(Tell(kTdxInvalidOperand, "TDX-25"));
-  if (answer != 0 && !rules.planted.Is(Bug::kUnknownAnswerIsTaken)) return RefuseAnswer("TDX-25");
+  if (answer == EAGAIN && rules.checks_answer) return One(Tell(kTdxRetry, "TDX-25"));
+  const bool refuses = answer == EINVAL || (answer != 0 && TakesUnknownAnswers(rules));
+  if (refuses) return One(Tell(kTdxInvalidOperand, "TDX-25"));
+  if (answer != 0) return RefuseAnswer("TDX-25");
   if (exit.next + kTdxChunk >= exit.end || rules.planted.Is(Bug::kMapGpaStopsAfterOneExit)) {
     return One(Tell(0, "TDX-25"));
   }
@@ -154,7 +159,9 @@ void ShowExit(const Rules& rules, State& state, Pending& call, const OpenExit& e
 uint64_t AddressTold(const Rules& rules, const Operation& op, const OpenExit* exit, uint64_t told) {
   if (rules.vm_type != VmType::kTdx || told == 0) return 0;
   if (exit == nullptr) return op.address;
-  return rules.planted.Is(Bug::kMapGpaForgetsWhereItWas) ? 0 : exit->next;
+  if (rules.planted.Is(Bug::kMapGpaForgetsWhereItWas)) return 0;
+  // A chunk that user space has answered with 0 is done.
+  return AnswerIn(rules, op) == 0 ? exit->next + kTdxChunk : exit->next;
 }
 
 }  // namespace

@@ -64,21 +64,36 @@ Choices BeginChoices(const Rules& rules, const State& state, const Operation& op
   }
   Choices choices = One({.move = Move::kInvalidate, .clause = "ATTR-10"});
   // The memory that the attributes need is reserved before anything changes.
-  if (op.may_fault && op.value != 0) {
+  if (op.may_fault && (op.value != 0 || rules.clearing_needs_memory)) {
     choices.push_back({.move = Move::kFail, .error = Errno(ENOMEM), .clause = "ATTR-08"});
   }
   return choices;
 }
 
+// A planted bug: what is mapped stays reachable.
+void LeaveBehind(State& state) {
+  for (const Entry& entry : state.entries) {
+    const Slot* slot = state.FindSlot(entry.space, entry.gfn);
+    if (slot == nullptr || state.FindInvalidation(*slot, entry.gfn) == nullptr) continue;
+    const uint64_t host = (slot->host + entry.gfn - slot->gfn) * kPageBytes;
+    for (const Word& word : state.words) {
+      if (word.gmem != -1 || word.address - host >= kPageBytes) continue;
+      state.rare.Write().left_behind.push_back(
+          {entry.gfn * kPageBytes + word.address - host, word.value});
+    }
+  }
+}
+
 void DropEntries(const Rules& rules, State& state) {
   const Invalidation range = state.rare->invalidations.back();
-  if (rules.planted.Is(Bug::kInvalidationLeavesEntries)) return;
+  if (rules.planted.Is(Bug::kInvalidationLeavesEntries)) return LeaveBehind(state);
   std::erase_if(state.entries, [&](const Entry& entry) {
     const Slot* slot = state.FindSlot(entry.space, entry.gfn);
     return slot != nullptr && state.FindInvalidation(*slot, entry.gfn) != nullptr;
   });
   // What becomes shared loses its private mapping. What becomes private has none yet.
-  if (range.of == Invalidation::Of::kGuestPages && range.attributes == 0) {
+  const bool is_taken = range.of == Invalidation::Of::kGuestPages && range.attributes == 0;
+  if (is_taken && !rules.planted.Is(Bug::kPrivatePagesOutliveConversion)) {
     DropSecureEntries(rules, state, range.first, range.last);
   }
 }

@@ -51,6 +51,7 @@ uint64_t Rare::Hash() const {
   for (const PrivatePage& page : pages) {
     hasher.Add(page.page).Add(page.gfn << 2 | (page.usable ? 2u : 0u) | (page.huge ? 1u : 0u));
   }
+  for (const LeftBehind& left : left_behind) hasher.Add(left.gpa).Add(left.value);
   for (const OpenExit& exit : exits) hasher.Add(exit.next).Add(exit.end << 8 | exit.vcpu);
   for (const ShadowedEntry& entry : shadowed) {
     hasher.Add(entry.address).Add(entry.guest).Add(entry.shadow << 1 | (entry.counted ? 1u : 0u));

@@ -63,12 +63,20 @@ struct ShadowedEntry {
   bool operator==(const ShadowedEntry&) const = default;
 };
 
+// What a planted bug has left for the guest to find.
+struct LeftBehind {
+  uint64_t gpa;
+  uint64_t value;
+  bool operator==(const LeftBehind&) const = default;
+};
+
 struct Rare {
   std::vector<AttributeRange> attributes;  // apart from each other, in no order
   std::vector<Invalidation> invalidations;
   std::vector<PrivatePage> pages;
   std::vector<OpenExit> exits;
   std::vector<ShadowedEntry> shadowed;
+  std::vector<LeftBehind> left_behind;
   uint16_t invalidated = 0;  // how many invalidations are over
   uint8_t created_vcpus = 0;
   uint8_t initialized_vcpus = 0;  // TDX: KVM_TDX_INIT_VCPU

@@ -23,6 +23,9 @@ struct Rules {
   uint32_t slot_ids = 32764;                      // KVM_CAP_NR_MEMSLOTS
   uint32_t address_spaces = 2;                    // KVM_CAP_MULTI_ADDRESS_SPACE
   uint64_t first_gfn_beyond = uint64_t{1} << 36;  // of the guest addresses that a slot may have
+  bool clearing_needs_memory = false;             // 6.8..6.12: of attributes, ATTR-08
+  bool presets_answer = true;                     // 6.14..: of an exit, HC-05
+  bool checks_answer = true;                      // 7.1..: to a page state change, SNP-30, TDX-25
   // Whether State::entries is kept. The judge does without: what is mapped shows in statistics
   // only, and an access to a slot that is going may still find an entry.
   bool track_entries = false;

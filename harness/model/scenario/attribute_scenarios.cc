@@ -55,6 +55,18 @@ KCT_SCENARIO(AttributesAreSetAsAWholeOrNotAtAll, "ATTR-08") {
   world.Expect("ATTR-08", Read(0, kGpa), "0, word 0x5");
 }
 
+// Kernels up to 6.12 need memory to clear attributes, too, and change nothing without it.
+KCT_SCENARIO(OlderKernelsNeedMemoryToClear, "ATTR-08") {
+  world.rules().clearing_needs_memory = true;
+  MakeSoftwareProtected(world);
+  world.Expect("GMEM-33", HostWrite(kHva, 5), kDone);
+  world.EnterGuest(0);
+  world.Expect("ATTR-10", Convert(kGpa, 2, kPrivate), kDone);
+  world.ExpectAnyOf("ATTR-08", MayFault(Convert(kGpa, 2, 0)), {kDone, "-1 ENOMEM"});
+  world.Choose("ATTR-08", MayFault(Convert(kGpa, 2, 0)), "-1 ENOMEM");
+  world.Expect("ATTR-08", Read(0, kGpa), "0, word 0x0");
+}
+
 // When the call returned nobody uses the old view, also of a range that was mixed before.
 KCT_SCENARIO(NobodyUsesTheOldViewAfterwards, "ATTR-10", "RUN-25") {
   MakeSnp(world, 8);

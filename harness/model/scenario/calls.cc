@@ -165,10 +165,14 @@ void MakeSoftwareProtected(World& world) {
   world.Expect("MEMSLOT-01", AddFileSlot(1, kGpa, 8, 0), kDone);
 }
 
-void MakeSnp(World& world, uint64_t pages) {
+void MakeUnstartedSnp(World& world, uint64_t pages) {
   HavePrivateMemory(world, VmType::kSnp);
   world.Expect("SNP-04", Call(Kind::kSnpInit), kDone);
   GivePrivateMemory(world, pages);
+}
+
+void MakeSnp(World& world, uint64_t pages) {
+  MakeUnstartedSnp(world, pages);
   world.Expect("SNP-09", WithValue(Call(Kind::kSnpLaunchStart), kPolicy), kDone);
 }
 

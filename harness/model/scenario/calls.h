@@ -60,7 +60,8 @@ inline const std::string kPrivateFault = "-1 EFAULT with private memory fault";
 // --- machines
 // A software-protected VM with a slot of 8 pages at kGpa that has host memory and file 0.
 void MakeSoftwareProtected(World& world);
-// An SNP guest whose launch has begun; the same slot, private.
+// An SNP guest whose launch has begun; the same slot, private. The first: it has not yet.
+void MakeUnstartedSnp(World& world, uint64_t pages);
 void MakeSnp(World& world, uint64_t pages);
 void FinishSnp(World& world);
 // A TD with vCPU 0, initialized; the same slot, private.

@@ -58,6 +58,24 @@ KCT_SCENARIO(AnswerIsPresetToZero, "HC-05") {
   world.Expect("HC-05", WithFlags(Answer(0x77), 1), "0, guest told 0x0");
 }
 
+// Kernels before 6.14 leave there what was there before.
+KCT_SCENARIO(OlderKernelsPresetNothing, "HC-02", "HC-05") {
+  world.rules().presets_answer = false;
+  HaveExits(world);
+  world.Expect("HC-02", Ask(kGpa, kPage, 0x100), "0, exit for 0x100000000, 0x1000 as 0x100");
+  world.Expect("HC-05", WithFlags(Answer(0x77), 1), "0, guest told 0x77");
+}
+
+// The exit changes no attribute: that is for user space to do.
+KCT_SCENARIO(ExitConvertsNothing, "HC-10") {
+  MakeSoftwareProtected(world);
+  HaveExits(world);
+  world.Expect("HC-02", Ask(kGpa, kPage, kEncrypted), "0, exit for 0x100000000, 0x1000 as 0x10");
+  world.Expect("HC-06", Answer(0), "0, guest told 0x0");
+  world.Expect("GMEM-33", HostWrite(kHva, 5), kDone);
+  world.Expect("HC-10", Read(0, kGpa), "0, word 0x5");
+}
+
 // Any answer reaches the guest as it is.
 KCT_SCENARIO(AnyAnswerReachesAPlainGuest, "HC-06") {
   HaveExits(world);

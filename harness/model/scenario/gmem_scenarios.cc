@@ -200,7 +200,7 @@ KCT_SCENARIO(PrefaultStopsAtPoison, "PREFAULT-34", "GMEM-37") {
   world.LeaveGuest(0);
   world.Expect("GMEM-37", Prefault(kGpa, 8), kDone);
   world.Expect("GMEM-35", Poison(0, kPage), "-1 EBUSY");
-  world.Expect("PREFAULT-34", Prefault(kGpa, 8), "0, 0x7000 left");
+  world.Expect("PREFAULT-34", Prefault(kGpa, 8), "0 with memory fault, 0x7000 left");
   world.Expect("PREFAULT-34", Prefault(kGpa + kPage, 1), "-1 EHWPOISON with memory fault");
 }
 

@@ -12,6 +12,10 @@
 #include "harness/model/scenario/world.h"
 
 namespace kct::model {
+
+void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }
+void PrintTo(const PlantedBug& bug, std::ostream* out) { *out << bug.name; }
+
 namespace {
 
 std::vector<Failure> FailuresOf(const Scenario& scenario, const Planted& planted) {

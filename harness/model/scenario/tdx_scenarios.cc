@@ -64,10 +64,10 @@ KCT_SCENARIO(RegionComesBetweenVcpuAndFinalize, "TDX-12") {
   MakeTd(world);
   Operation other = AddRegion(kGpa, 1);
   other.vcpu = 1;
-  world.Expect("TDX-12", other, kInvalid);
+  world.Expect("TDX-12", other, kInvalid + ", 0x1000 left");
   world.Expect("TDX-12", AddRegion(kGpa, 1), kDone);
   FinishTd(world);
-  world.Expect("TDX-12", WithAddress(AddRegion(kGpa, 1), kGpa + kPage), kInvalid);
+  world.Expect("TDX-12", WithAddress(AddRegion(kGpa, 1), kGpa + kPage), kInvalid + ", 0x1000 left");
 }
 
 // … and refuses bad arguments before it does a page.
@@ -80,6 +80,9 @@ KCT_SCENARIO(RegionChecksItsArguments, "TDX-13") {
   world.Expect("TDX-13", AddRegion(kGpa + 8, 2), kInvalid + ", 0x2000 left");
   world.Expect("TDX-13", AddRegion(kGpa | kSharedBit, 2), kInvalid + ", 0x2000 left");
   world.Expect("TDX-13", AddRegion(kGpa, 0), kInvalid);
+  world.Expect("GMEM-05", CreateFile(1, 0), kDone);
+  world.Expect("MEMSLOT-01", WithHost(AddFileSlot(2, kSharedBit - kPage, 1, 1), kHva), kDone);
+  world.Expect("ATTR-10", Convert(kSharedBit - kPage, 1, kPrivate), kDone);
   world.Expect("TDX-13", AddRegion(kSharedBit - kPage, 2), kInvalid + ", 0x2000 left");
   world.Expect("TDX-13", region, kDone);
 }
@@ -161,6 +164,17 @@ KCT_SCENARIO(PunchedPageHasToBeAcceptedAgain, "GMEM-18", "TDX-19") {
   world.Expect("TDX-19", Accept(0, kGpa, kPage), kDone);
   world.Expect("GMEM-17", Punch(0, 0, kPage), kDone);
   world.Expect("GMEM-18", PrivateRead(0, kGpa), "-1 EIO");
+}
+
+// What was shared meanwhile has to be accepted again.
+KCT_SCENARIO(ConvertedPageHasToBeAcceptedAgain, "TDX-32", "TDX-19") {
+  MakeTd(world);
+  FinishTd(world);
+  world.EnterGuest(0);
+  world.Expect("TDX-19", Accept(0, kGpa, kPage), kDone);
+  world.Expect("ATTR-10", Convert(kGpa, 1, 0), kDone);
+  world.Expect("ATTR-10", Convert(kGpa, 1, kPrivate), kDone);
+  world.Expect("TDX-32", PrivateRead(0, kGpa), "-1 EIO");
 }
 
 // Deleting a slot takes its private pages from the TD.

@@ -64,8 +64,18 @@ class Exploration {
   std::unordered_map<uint64_t, std::vector<Moment>> visited_;
 };
 
+constexpr const char* kHangs = "hangs";
+// What a word holds that nobody knows.
+constexpr uint64_t kUnknownWord = 0xdead;
+
+Pending Start(const Operation& op) {
+  Pending call(op);
+  call.found = kUnknownWord;
+  return call;
+}
+
 std::string AnswerOf(const Pending& call) {
-  return call.over() ? call.outcome.ToString(call.op.kind) : "hangs";
+  return call.over() ? call.outcome.ToString(call.op.kind) : kHangs;
 }
 
 std::string Joined(const World::Answers& answers) {
@@ -88,14 +98,14 @@ void World::Fail(ClauseId clause, const std::string& what) { failures_.push_back
 
 void World::Expect(ClauseId clause, const Operation& op, const std::string& answer) {
   ExpectAnyOf(clause, op, {answer});
-  Choose(clause, op, answer);
+  if (answer != kHangs) Choose(clause, op, answer);
 }
 
 void World::ExpectAnyOf(ClauseId clause, const Operation& op, const Answers& answers) {
   Answers seen;
   Exploration(rules_, [&](const Moment& end) {
     seen.insert(AnswerOf(end.calls[0]));
-  }).From({state_, {Pending(op)}});
+  }).From({state_, {Start(op)}});
   if (seen == answers) return;
   Fail(clause, fmt::format("{}: {}, not {}", op.ToString(), Joined(seen), Joined(answers)));
 }
@@ -110,7 +120,7 @@ void World::Choose(ClauseId clause, const Operation& op, const std::string& answ
     if (AnswerOf(end.calls[0]) != answer || found) return;
     chosen = end.state;
     found = true;
-  }).From({state_, {Pending(op)}});
+  }).From({state_, {Start(op)}});
   if (!found) Fail(clause, fmt::format("{}: never {}", op.ToString(), answer));
   // With a wrong answer the scenario goes on from it: its consequences may show elsewhere.
   if (ended) state_ = found ? chosen : any;
@@ -119,7 +129,8 @@ void World::Choose(ClauseId clause, const Operation& op, const std::string& answ
 void World::ExpectRace(ClauseId clause, const std::vector<Operation>& ops, const Operation& then,
                        const Answers& answers) {
   Answers seen;
-  std::vector<Pending> calls(ops.begin(), ops.end());
+  std::vector<Pending> calls;
+  for (const Operation& op : ops) calls.push_back(Start(op));
   Exploration(rules_, [&](const Moment& end) {
     std::string before;
     bool hangs = false;
@@ -134,7 +145,7 @@ void World::ExpectRace(ClauseId clause, const std::vector<Operation>& ops, const
     Answers last;
     Exploration(rules_, [&](const Moment& after) {
       last.insert(AnswerOf(after.calls[0]));
-    }).From({end.state, {Pending(then)}});
+    }).From({end.state, {Start(then)}});
     for (const std::string& answer : last) seen.insert(before + answer);
   }).From({state_, calls});
   if (seen == answers) return;
@@ -144,21 +155,23 @@ void World::ExpectRace(ClauseId clause, const std::vector<Operation>& ops, const
        fmt::format("{}{}: {}, not {}", text, then.ToString(), Joined(seen), Joined(answers)));
 }
 
+void World::Begin(ClauseId clause, const Operation& op) {
+  Pending call(op);
+  const Choices choices = NextChoices(rules_, state_, call);
+  if (choices.empty()) return Fail(clause, fmt::format("{} does not begin", op.ToString()));
+  Take(rules_, state_, call, choices[0]);
+  if (call.over()) return Fail(clause, fmt::format("{}: {}", op.ToString(), AnswerOf(call)));
+  begun_.push_back(call);
+}
+
 void World::EnterGuest(uint8_t vcpu) {
-  Pending run(Operation{.kind = Kind::kRun, .vcpu = vcpu});
-  const Choices choices = NextChoices(rules_, state_, run);
-  if (!choices.empty() && choices[0].move == Move::kEnter) {
-    Take(rules_, state_, run, choices[0]);
-    runs_.push_back(run);
-  } else {
-    Fail("RUN-30", fmt::format("vcpu{} can't run", vcpu));
-  }
+  Begin("RUN-30", Operation{.kind = Kind::kRun, .vcpu = vcpu});
 }
 
 void World::LeaveGuest(uint8_t vcpu) {
-  for (Pending& run : runs_) {
-    if (run.op.vcpu != vcpu || run.over()) continue;
-    Take(rules_, state_, run, NextChoices(rules_, state_, run)[0]);
+  for (Pending& call : begun_) {
+    if (call.op.kind != Kind::kRun || call.op.vcpu != vcpu || call.over()) continue;
+    Take(rules_, state_, call, NextChoices(rules_, state_, call)[0]);
   }
 }
 

@@ -44,6 +44,8 @@ class World {
   void ExpectRace(ClauseId clause, const std::vector<Operation>& ops, const Operation& then,
                   const Answers& answers);
 
+  // Makes `op` take its first step only; it stays under way.
+  void Begin(ClauseId clause, const Operation& op);
   // A vCPU is in the guest from now on; its accesses need that.
   void EnterGuest(uint8_t vcpu);
   void LeaveGuest(uint8_t vcpu);
@@ -55,7 +57,7 @@ class World {
 
   Rules rules_;
   State state_;
-  std::vector<Pending> runs_;
+  std::vector<Pending> begun_;
   std::vector<Failure> failures_;
 };
 
