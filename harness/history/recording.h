@@ -24,7 +24,9 @@ struct RecordedCall {
   // It happened, but what came back is not judged: the model has no words for it, or whoever
   // recorded it could not know all that the answer depends on.
   bool any_answer = false;
-  std::string text;      // the call as the test's report shows it, or empty
+  std::string text;  // the call as the test's report shows it, or empty
+
+  bool operator==(const RecordedCall&) const = default;
 };
 
 // Something that was seen of a call while it was under way: it had got so far by then.
@@ -32,6 +34,8 @@ struct Sighting {
   uint32_t call = 0;  // index into Recording::calls
   uint64_t time = 0;
   model::Phase phase = model::Phase::kCalled;
+
+  bool operator==(const Sighting&) const = default;
 };
 
 struct Recording {
@@ -44,6 +48,8 @@ struct Recording {
   std::vector<Sighting> sightings;    // by time
   std::vector<std::string> unjudged;  // what happened that the model has no words for
   bool truncated = false;             // the recording ends before the test did
+
+  bool operator==(const Recording&) const = default;
 };
 
 }  // namespace kct

@@ -165,6 +165,7 @@ struct Planted {
   CheckFault fault = CheckFault::kNone;
 
   bool Is(Bug one) const { return bug == one; }
+  bool operator==(const Planted&) const = default;
 };
 
 struct PlantedBug {

@@ -80,6 +80,7 @@ struct Operation {
                        // none; -2 in kSetRegion: a file that is no guest_memfd of this VM
   uint64_t gmem_offset = 0;  // kSetRegion: bytes
 
+  bool operator==(const Operation&) const = default;
   Gpa gpa() const { return {address}; }
   std::string ToString() const;
 };

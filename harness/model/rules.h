@@ -38,6 +38,8 @@ struct Rules {
     return vm_type == VmType::kSoftwareProtected || vm_type == VmType::kSnp ||
            vm_type == VmType::kTdx;
   }
+
+  bool operator==(const Rules&) const = default;
 };
 
 }  // namespace kct::model
