@@ -56,10 +56,16 @@ bool Host::ShowsTheKernel() { return geteuid() == 0; }
 
 bool Host::ShowsFrames() { return geteuid() == 0; }
 
+bool Host::RunsMachineCode() { return true; }
+
 std::optional<KernelView> Host::ViewOf(pid_t) { return std::nullopt; }
 
 int Host::Madvise(Hva start, Bytes size, int advice) {
   return madvise(Pointer(start), size.count, advice);
+}
+
+int Host::Mprotect(Hva start, Bytes size, int protection) {
+  return mprotect(Pointer(start), size.count, protection);
 }
 
 Result<std::unique_ptr<MissingPages>> Host::WatchMissingPages(Hva start, Bytes size,

@@ -47,8 +47,12 @@ class Host {
   // A thread of this process that is in a call. Nothing: /proc has what there is to know.
   virtual std::optional<KernelView> ViewOf(pid_t tid);
 
+  // Whether guests run on a CPU. Where they don't they are imitated, program by program.
+  virtual bool RunsMachineCode();
+
   // --- host memory ------------------------------------------------------------------------------
   virtual int Madvise(Hva start, Bytes size, int advice);
+  virtual int Mprotect(Hva start, Bytes size, int protection);
   virtual Result<std::unique_ptr<MissingPages>> WatchMissingPages(Hva start, Bytes size,
                                                                   MissingPage mode);
 };

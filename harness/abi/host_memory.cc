@@ -41,7 +41,7 @@ CallRecord DropPages(Hva start, Bytes size) {
 
 CallRecord Protect(Hva start, Bytes size, int protection) {
   return Timed("mprotect", start, size,
-               [&] { return mprotect(Pointer(start), size.count, protection); });
+               [&] { return CurrentHost().Mprotect(start, size, protection); });
 }
 
 CallRecord Unmap(Hva start, Bytes size) {

@@ -8,6 +8,10 @@
 
 namespace kct {
 
+// What closes the descriptors: close(2), unless a kernel is imitated in this process, which has to
+// know. Set it before threads start.
+inline int (*closer_of_fds)(int) = close;
+
 class UniqueFd {
  public:
   UniqueFd() = default;
@@ -23,7 +27,7 @@ class UniqueFd {
   explicit operator bool() const { return fd_ >= 0; }
   int Release() { return std::exchange(fd_, -1); }
   void Reset() {
-    if (fd_ >= 0) close(std::exchange(fd_, -1));
+    if (fd_ >= 0) closer_of_fds(std::exchange(fd_, -1));
   }
 
  private:

@@ -15,7 +15,8 @@ namespace {
 
 ThreadEntry entries[kMaxThreads];
 std::atomic<bool> frozen{false};
-thread_local Duration budget = kDefaultBudget;
+Duration default_budget = kDefaultBudget;
+thread_local Duration budget = default_budget;
 
 // Claims an entry for the life of a thread.
 class EntryClaim {
@@ -59,6 +60,8 @@ void NameThisThread(std::string_view name) {
   entry.name[length] = '\0';
   prctl(PR_SET_NAME, entry.name);
 }
+
+void SetDefaultBudget(Duration value) { budget = default_budget = value; }
 
 InFlight::InFlight(const char* what) : entry_(ThisThread()) {
   entry_.what = what;

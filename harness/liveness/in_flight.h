@@ -24,6 +24,8 @@ namespace kct {
 
 // How long a call may go without coming back before it is a HANG, where no ScopedBudget says else.
 inline constexpr Duration kDefaultBudget = 2s;
+// Another default. Set it before threads start.
+void SetDefaultBudget(Duration budget);
 
 // The entry of one thread. Fields other than the atomics are written before `sequence` turns odd
 // and are stable while it stays so.

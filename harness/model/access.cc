@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // One access of the guest: a stage-2 entry that is there, a fault (arch/x86/kvm/mmu/mmu.c:
 // kvm_mmu_faultin_pfn, RET_PF_RETRY while the slot is going), or an exit where no slot is.
+#include <algorithm>
 #include <cerrno>
 
 #include "harness/abi/uapi.h"
@@ -43,7 +44,13 @@ Choices GoingChoices(const Rules& rules, const State& state, const Operation& op
   if (rules.planted.Is(Bug::kRunSaysAgainWhileSlotGoes)) {
     return One({.move = Move::kFail, .error = Errno(EAGAIN), .clause = "MEMSLOT-27"});
   }
-  if (rules.planted.Is(Bug::kAccessIsMmioWhileSlotGoes)) return One(kToMmio);
+  if (rules.planted.Is(Bug::kAccessIsMmioWhileSlotGoes) ||
+      rules.planted.Is(Bug::kTogglingInvalidates)) {
+    return One(kToMmio);
+  }
+  if (rules.planted.Is(Bug::kEmulatedAccessFailsWhileSlotGoes) && op.emulated) {
+    return One({.move = Move::kFail, .error = Errno(EFAULT), .clause = "MEMSLOT-30"});
+  }
   Choices choices;
   const bool entry_may_be_there =
       !rules.track_entries || FindEntry(state, space, PageOf(op.address)) != nullptr;
@@ -156,19 +163,43 @@ void ReachMemory(const Rules& rules, State& state, Pending& call) {
   call.outcome.value = ReadWord(rules, state, place, call.found);
 }
 
+// --- planted bugs: what was MMIO once -------------------------------------------------------
+
+bool RemembersMmio(const Rules& rules, const State& state, uint64_t page) {
+  return std::any_of(
+      state.remembered_mmio.begin(), state.remembered_mmio.end(), [&](const MmioPage& remembered) {
+        return remembered.page == page &&
+               (rules.planted.Is(Bug::kMmioOutlivesCreation) || remembered.swaps == state.swaps);
+      });
+}
+
+void RememberMmio(const Rules& rules, State& state, uint64_t page) {
+  if (!rules.planted.Is(Bug::kMmioOutlivesCreation) && !rules.planted.Is(Bug::kMmioOutlivesATurn)) {
+    return;
+  }
+  for (MmioPage& remembered : state.remembered_mmio) {
+    if (remembered.page == page) {
+      remembered.swaps = state.swaps;
+      return;
+    }
+  }
+  if (!state.remembered_mmio.full()) state.remembered_mmio.push_back({page, state.swaps});
+}
+
 }  // namespace
 
 Choices AccessChoices(const Rules& rules, const State& state, const Pending& call) {
   const Operation& op = call.op;
-  for (uint64_t page : state.remembered_mmio) {
-    if (page == PageOf(op.address)) return One(kToMmio);
-  }
+  if (RemembersMmio(rules, state, PageOf(op.address))) return One(kToMmio);
   if ((state.running_vcpus & BitOf(op.vcpu)) == 0) return {};
   if (rules.has_private_memory()) return PrivateVmChoices(rules, state, call);
   const uint32_t space = state.SpaceOf(op.vcpu);
   const Slot* slot = state.FindSlot(space, PageOf(op.address));
   if (slot != nullptr) return SlotChoices(rules, state, call, *slot);
   if (call.phase == Phase::kReading) return One({.move = Move::kRetry, .clause = "MEMSLOT-28"});
+  if (op.emulated) {
+    return One(rules.planted.Is(Bug::kEmulationUsesOldSlots) ? kToMemory : kToMmio);
+  }
   if (FindEntry(state, space, PageOf(op.address)) != nullptr) return One(kToMemory);
   return One(kToMmio);
 }
@@ -205,9 +236,7 @@ void TakeAccess(const Rules& rules, State& state, Pending& call, const Choice& c
       break;
     case Move::kMmio:
       call.outcome.mmio = true;
-      if (rules.planted.Is(Bug::kMmioOutlivesCreation) && !state.remembered_mmio.full()) {
-        state.remembered_mmio.push_back(PageOf(call.op.address));
-      }
+      RememberMmio(rules, state, PageOf(call.op.address));
       break;
     default:
       call.outcome.memory_fault = choice.memory_fault;

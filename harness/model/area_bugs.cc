@@ -46,8 +46,6 @@ const std::vector<BehaviourBug>& AreaBugs() {
        "a page that has failed stays mapped"},
       {Bug::kPoisonOutlivesPunch, "poison-outlives-punch", "GMEM-35",
        "a page that has failed does so even after it was punched"},
-      {Bug::kPrefaultSkipsPoison, "prefault-skips-poison", "PREFAULT-34",
-       "a prefault maps a page that has failed"},
       // --- attributes
       {Bug::kRepeatedAttributesAreRefused, "repeated-attributes-are-refused", "ATTR-06",
        "EEXIST for attributes that are set already"},

@@ -25,6 +25,10 @@ struct Check {
   Errno answer;
   bool (*applies)(const Rules&, const State&, const Operation&);
   Shown shown = Shown::kBySuites;
+
+  // Whether another row gives the same answer to all that this one refuses: that this one is
+  // missing can't be seen then.
+  bool has_a_double = false;
 };
 
 std::span<const Check> AllChecks();

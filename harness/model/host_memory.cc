@@ -72,7 +72,9 @@ Choices FinishChoices(const State& state, const Operation& op) {
 
 Choices HostMemoryChoices(const Rules& rules, const State& state, const Pending& call) {
   const Operation& op = call.op;
-  if (op.kind == Kind::kCloseGuestMemfd && state.slots_lock) return {};
+  const bool takes_lock =
+      op.kind == Kind::kCloseGuestMemfd && !rules.planted.Is(Bug::kCloseTakesNoLock);
+  if (takes_lock && state.slots_lock) return {};
   if (const Check* check = FirstRefusal(rules, state, op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }

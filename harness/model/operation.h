@@ -61,6 +61,7 @@ struct Operation {
   bool second_version = false;      // kSetRegion: …REGION2
   bool may_be_interrupted = false;  // a signal may have come
   bool may_fault = false;           // the host's memory may be unusable, or there may be none left
+  bool may_be_poisoned = false;     // kPreFault: its next page may be poisoned
   bool is_private = false;          // kAccess, kMapGpaRange of TDX: by the address it uses
   uint32_t slot = 0;                // kSetRegion, kGetDirtyLog: id, the address space above bit 16
   uint64_t flags = 0;    // kSetRegion, kPreFault, kSetAttributes (the structure's flags field),

@@ -23,7 +23,11 @@ void OfferSignal(const Rules& rules, const Pending& call, Choices& choices) {
 
 Choices BeginChoices(const Rules& rules, const State& state, const Pending& call) {
   const uint8_t vcpu = BitOf(call.op.vcpu);
+  if (rules.planted.Is(Bug::kPrefaultsExcludeEachOther) && state.busy_vcpus != 0) return {};
   if ((state.busy_vcpus & vcpu) != 0 && !rules.planted.Is(Bug::kPrefaultTakesNoMutex)) return {};
+  if (rules.planted.Is(Bug::kPrefaultLooksAtPagingFirst) && !rules.two_dimensional_paging) {
+    return One({.move = Move::kFail, .error = Errno(EOPNOTSUPP), .clause = "PREFAULT-10"});
+  }
   if (const Check* check = FirstRefusal(rules, state, call.op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }
@@ -96,9 +100,22 @@ bool StopForPage(const Rules& rules, const State& state, const Slot& slot, uint6
   if (!is_private && !slot.gmem_only) return false;
   const auto why = WhyFileFails(rules, state, slot, page);
   if (!why) return false;
-  if (rules.planted.Is(Bug::kPrefaultSkipsPoison) && why->error == EHWPOISON) return false;
+  if (rules.planted.Is(Bug::kPrefaultMapsPoison) && why->error == EHWPOISON) return false;
   return stop(why->error,
               why->error == EHWPOISON ? ClauseId("PREFAULT-34") : ClauseId("PREFAULT-33"));
+}
+
+// A poisoned page of a file is an errno of its own; one of the host's memory is announced by a
+// signal, which ends the call unless the caller blocks it.
+Choices AnswersForPoison(const Rules& rules, const Operation& op, const Slot& slot) {
+  if (slot.gmem_only) {
+    Choice stop = Stop(EHWPOISON, "PREFAULT-34");
+    stop.memory_fault = true;
+    return One(stop);
+  }
+  if (op.may_be_interrupted) return One(Stop(EINTR, "PREFAULT-31"));
+  if (rules.planted.Is(Bug::kPoisonHoldsTheCaller)) return {};
+  return One(Stop(EFAULT, "PREFAULT-54"));
 }
 
 Choices PageChoices(const Rules& rules, const State& state, const Pending& call) {
@@ -113,6 +130,10 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
   if (slot == nullptr) {
     if (rules.planted.Is(Bug::kPrefaultSkipsHoles)) {
       return One({.move = Move::kMapPages, .count = 1, .clause = "PREFAULT-17"});
+    }
+    if (rules.planted.Is(Bug::kPrefaultSpinsOnceSlotAndRootAreGone) &&
+        (state.stale_roots & BitOf(op.vcpu)) != 0) {
+      return choices;
     }
     choices.push_back(AnswerForNoSlot(rules));
     return choices;
@@ -131,6 +152,9 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
       FindEntry(state, space, page) != nullptr) {
     return One(Stop(EEXIST, "PREFAULT-20"));
   }
+  if (op.may_be_poisoned && !rules.planted.Is(Bug::kPrefaultMapsPoison)) {
+    return AnswersForPoison(rules, op, *slot);
+  }
   const bool lost_root = (state.stale_roots & BitOf(op.vcpu)) != 0;
   choices.push_back({.move = Move::kMapPages,
                      .count = PagesInARow(state, space, page, left),
@@ -145,7 +169,9 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
 
 void Leave(const Rules& rules, State& state, const Pending& call) {
   state.busy_vcpus = static_cast<uint8_t>(state.busy_vcpus & ~BitOf(call.op.vcpu));
-  if (!rules.planted.Is(Bug::kPrefaultIsNoReader)) LeaveReaders(state, call);
+  const bool missed =
+      rules.planted.Is(Bug::kUpdateMissesTheLastReader) && call.since != state.swaps;
+  if (!rules.planted.Is(Bug::kPrefaultIsNoReader) && !missed) LeaveReaders(state, call);
 }
 
 // What the structure says afterwards.

@@ -38,7 +38,6 @@ void ReadDirtyLog(const Rules& rules, State& state, Pending& call) {
   // `found`: what was seen. A page that may be in the log is in it if it was seen there.
   call.outcome.value = ((slot->dirty | (slot->maybe_dirty & call.found)) & mask);
   if (rules.planted.Is(Bug::kDirtyLogIsFull)) call.outcome.value = mask;
-  if (rules.planted.Is(Bug::kDirtyLogIsNotCleared)) return;
   slot->dirty = 0;
   slot->maybe_dirty = 0;
 }

@@ -67,13 +67,19 @@ struct Entry {
   bool operator==(const Entry&) const = default;
 };
 
+// A guest page that was found without a slot.
+struct MmioPage {
+  uint64_t page;
+  uint16_t swaps;  // State::swaps then
+};
+
 struct State {
   FixedVector<Slot, kMostSlots> slots;
   FixedVector<GuestMemfd, kMostFiles> files;
   FixedVector<Word, kMostWords> words;
   std::vector<Entry> entries;
   Shared<Rare> rare;
-  FixedVector<uint64_t, 4> remembered_mmio;  // guest pages; filled by a planted bug only
+  FixedVector<MmioPage, 4> remembered_mmio;  // filled by a planted bug only
 
   bool slots_lock = false;  // held by an update
   bool zap_all_quirk = true;
@@ -86,8 +92,8 @@ struct State {
   uint8_t stale_roots = 0;    // bit n: the root of vCPU n is obsolete
 
   bool operator==(const State&) const;
-  // Of what answers depend on: not of the dirty logs, of how often slots were replaced, nor of which
-  // roots are stale.
+  // Of what answers depend on: not of the dirty logs, of how often slots were replaced, nor of
+  // which roots are stale.
   uint64_t Hash() const;
   std::string ToString() const;
 

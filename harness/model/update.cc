@@ -26,7 +26,34 @@ Choice Fail(int error, ClauseId clause) {
   return {.move = Move::kFail, .error = Errno(error), .clause = clause};
 }
 
-Choices CreationChoices(const Rules& rules, const Operation& op) {
+bool SharesMemory(const State& state, const Operation& op) {
+  return std::any_of(state.slots.begin(), state.slots.end(), [&](const Slot& slot) {
+    return slot.host < PageOf(op.host) + PageOf(op.size) &&
+           PageOf(op.host) < slot.host + slot.pages;
+  });
+}
+
+// What a planted bug makes of a creation; nothing: no such bug.
+Choices MistakenCreation(const Rules& rules, const State& state, const Operation& op) {
+  const Planted& planted = rules.planted;
+  if (planted.Is(Bug::kCreationIsIgnored)) {
+    return One({.move = Move::kFinish, .clause = "MEMSLOT-01"});
+  }
+  if (planted.Is(Bug::kCreationRefusesDirtyLogging) && (op.flags & KVM_MEM_LOG_DIRTY_PAGES) != 0) {
+    return One(Fail(EINVAL, "MEMSLOT-20"));
+  }
+  if (planted.Is(Bug::kCreationRefusesGuestMemfd) && (op.flags & KVM_MEM_GUEST_MEMFD) != 0) {
+    return One(Fail(EINVAL, "MEMSLOT-20"));
+  }
+  if (planted.Is(Bug::kCreationRefusesSharedMemory) && SharesMemory(state, op)) {
+    return One(Fail(EEXIST, "MEMSLOT-09"));
+  }
+  return {};
+}
+
+Choices CreationChoices(const Rules& rules, const State& state, const Operation& op) {
+  Choices mistaken = MistakenCreation(rules, state, op);
+  if (!mistaken.empty()) return mistaken;
   Choices choices = One({.move = Move::kInstall, .clause = "MEMSLOT-01"});
   if (!rules.two_dimensional_paging && PageOf(op.size) > kPagesThatMayNotFit) {
     choices.push_back(Fail(ENOMEM, "MEMSLOT-24"));
@@ -49,6 +76,11 @@ Choices ChangeChoices(const Rules& rules, const State& state, const Slot& slot,
   if (Moves(slot, op)) {
     if (rules.planted.Is(Bug::kMoveLeavesTheOldPlace)) {
       return One({.move = Move::kFinish, .clause = "MEMSLOT-01"});
+    }
+    const uint64_t by =
+        std::max(slot.gfn, PageOf(op.address)) - std::min(slot.gfn, PageOf(op.address));
+    if (rules.planted.Is(Bug::kMoveIsInItsOwnWay) && by < slot.pages) {
+      return One(Fail(EEXIST, "MEMSLOT-08"));
     }
     return One({.move = Move::kInvalidate, .clause = "MEMSLOT-01"});
   }
@@ -162,6 +194,13 @@ Choices UpdateChoices(const Rules& rules, const State& state, const Pending& cal
   switch (call.phase) {
     case Phase::kCalled: {
       if (state.slots_lock && !rules.planted.Is(Bug::kUpdateTakesNoLock)) return {};
+      if (rules.planted.Is(Bug::kUpdateGivesUpUnderPrefaults) && state.new_readers > 0) {
+        return One(Fail(EAGAIN, "PREFAULT-51"));
+      }
+      if (rules.planted.Is(Bug::kDeleteIsUnchecked) && op.size == 0 &&
+          state.FindSlotById(op.slot) != nullptr) {
+        return One({.move = Move::kInvalidate, .clause = "MEMSLOT-11"});
+      }
       if (const Check* check = FirstRefusal(rules, state, op)) {
         return One(
             {.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
@@ -172,7 +211,8 @@ Choices UpdateChoices(const Rules& rules, const State& state, const Pending& cal
       if (op.size == 0 && slot == nullptr) {
         return One({.move = Move::kFinish, .clause = "MEMSLOT-10"});
       }
-      return slot == nullptr ? CreationChoices(rules, op) : ChangeChoices(rules, state, *slot, op);
+      return slot == nullptr ? CreationChoices(rules, state, op)
+                             : ChangeChoices(rules, state, *slot, op);
     }
     case Phase::kInvalidated:
       if (waits) return {};
@@ -222,6 +262,10 @@ void TakeUpdate(const Rules& rules, State& state, Pending& call, const Choice& c
       state.slots_lock = false;
       return End(call, choice.error);
     default:
+      if (choice.error == Errno(ENOMEM) &&
+          rules.planted.Is(Bug::kCreationWithoutMemoryLeavesASlot)) {
+        state.slots.push_back(NewSlot(rules, state, call.op));
+      }
       if (call.phase != Phase::kCalled) state.slots_lock = false;
       return End(call, choice.error);
   }

@@ -10,6 +10,7 @@
 #include "harness/liveness/kernel_log.h"
 #include "harness/liveness/watchdog.h"
 #include "harness/testing/lies.h"
+#include "harness/testing/model_target.h"
 #include "harness/testing/registry.h"
 #include "harness/testing/report.h"
 
@@ -24,7 +25,9 @@ struct Flags {
   int events_fd = -1;
   std::string_view lie;
   std::string_view ctest_runner;
-  enum class Action { kRun, kListJson, kListCTest, kListLies } action = Action::kRun;
+  enum class Target { kKernel, kModel } target = Target::kKernel;
+  model::Planted planted;
+  enum class Action { kRun, kListJson, kListCTest, kListLies, kListBugs } action = Action::kRun;
 };
 
 template <typename T>
@@ -50,6 +53,17 @@ Result<Flags> ParseFlags(int argc, char** argv) {
       flags.action = Flags::Action::kListJson;
     } else if (argument == "--list-lies") {
       flags.action = Flags::Action::kListLies;
+    } else if (argument == "--list-bugs") {
+      flags.action = Flags::Action::kListBugs;
+    } else if (auto target = ValueOf(argument, "--target")) {
+      if (*target != "kernel" && *target != "model") {
+        return MakeError("--target={}: expected kernel or model", *target);
+      }
+      flags.target = *target == "model" ? Flags::Target::kModel : Flags::Target::kKernel;
+    } else if (auto bug = ValueOf(argument, "--plant")) {
+      const std::optional<model::Planted> planted = model::FindPlantedBug(*bug);
+      if (!planted) return MakeError("--plant={}: no such bug; --list-bugs shows them", *bug);
+      flags.planted = *planted;
     } else if (auto runner = ValueOf(argument, "--list-ctest")) {
       flags.action = Flags::Action::kListCTest;
       flags.ctest_runner = *runner;
@@ -65,10 +79,15 @@ Result<Flags> ParseFlags(int argc, char** argv) {
       flags.lie = *lie;
     } else {
       return MakeError(
-          "{}: unknown; expected --seed=N, --events=FD, --lie=NAME, --list-json, --list-lies, "
-          "--list-ctest=RUNNER or a flag of GoogleTest",
+          "{}: unknown; expected --seed=N, --events=FD, --lie=NAME, --target=kernel|model, "
+          "--plant=BUG, --list-json, --list-lies, --list-bugs, --list-ctest=RUNNER or a flag of "
+          "GoogleTest",
           argument);
     }
+  }
+  const bool plants = flags.planted != model::Planted();
+  if (plants && flags.target != Flags::Target::kModel) {
+    return MakeError("--plant: bugs can be planted in the model only: --target=model");
   }
   return flags;
 }
@@ -76,15 +95,24 @@ Result<Flags> ParseFlags(int argc, char** argv) {
 // Turns what GoogleTest says into verdicts, and watches the kernel log between begin and end.
 class VerdictListener : public testing::EmptyTestEventListener {
  public:
-  explicit VerdictListener(uint64_t seed) : seed_(seed), log_(KernelLog::FromNow()) {}
+  // `model`: what the tests run on; nullptr: the kernel.
+  VerdictListener(uint64_t seed, ModelTarget* model)
+      : seed_(seed), model_(model), log_(WatchedLog(model)) {}
 
   Verdict worst() const { return worst_; }
 
  private:
+  // The model writes none: what this machine's kernel says has nothing to do with it.
+  static Result<KernelLog> WatchedLog(const ModelTarget* model) {
+    if (model != nullptr) return MakeError("the model has no log");
+    return KernelLog::FromNow();
+  }
+
   void OnTestStart(const testing::TestInfo& info) override {
     const TestEntry* entry = FindTest(info.test_suite_name(), info.name());
     KCT_CHECK(entry != nullptr);  // every test is a KCT_TEST
     BeginTest(entry->FullName(), entry->clauses, seed_);
+    if (model_ != nullptr) model_->BeginTest(*entry);
     if (log_) log_->NewLines();
   }
 
@@ -98,33 +126,37 @@ class VerdictListener : public testing::EmptyTestEventListener {
     if (log_) {
       const std::vector<std::string> complaints = Complaints(log_->NewLines(), kComplaintLines);
       if (!complaints.empty()) ReportKernelLog(complaints);
-    } else {
+    } else if (model_ == nullptr) {
       Note("the kernel log was not watched: " + log_.error().message);
     }
     worst_ = Worse(worst_, EndTest());
   }
 
   uint64_t seed_;
+  ModelTarget* model_;
   Result<KernelLog> log_;
   Verdict worst_ = Verdict::kPass;
 };
 
 int RunTests(const Flags& flags) {
   ReportEventsTo(flags.events_fd);
+  std::optional<ModelTarget> model;
+  if (flags.target == Flags::Target::kModel) model.emplace(flags.planted);
+  Backend& target = model ? model->backend() : KernelBackend();
   std::unique_ptr<Backend> liar;
   if (!flags.lie.empty()) {
-    liar = MakeLiar(flags.lie, KernelBackend());
+    liar = MakeLiar(flags.lie, target);
     if (liar == nullptr) {
       std::fprintf(stderr, "--lie=%s: no such lie; --list-lies shows them\n",
                    std::string(flags.lie).c_str());
       return kBadUsage;
     }
   }
-  WatchedBackend watched(liar ? *liar : KernelBackend());
+  WatchedBackend watched(liar ? *liar : target);
   SetBackend(watched);
   NameThisThread("main");
   Watchdog watchdog(ReportStallAndExit);
-  auto* listener = new VerdictListener(flags.seed);
+  auto* listener = new VerdictListener(flags.seed, model ? &*model : nullptr);
   testing::UnitTest::GetInstance()->listeners().Append(listener);
   const int status = RUN_ALL_TESTS();
   if (testing::UnitTest::GetInstance()->test_to_run_count() == 0) {
@@ -156,6 +188,9 @@ int Main(int argc, char** argv) {
         std::printf("%-28.*s %.*s\n", static_cast<int>(lie.name.size()), lie.name.data(),
                     static_cast<int>(lie.description.size()), lie.description.data());
       }
+      return 0;
+    case Flags::Action::kListBugs:
+      std::fputs(ListOfBugs().c_str(), stdout);
       return 0;
     case Flags::Action::kRun:
       return RunTests(flags);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/testing/needs.h"
 
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 
+#include "harness/abi/host.h"
 #include "harness/kvm/kvm.h"
 
 namespace kct {
@@ -37,14 +35,12 @@ std::optional<Missing> LacksPaging(Paging wanted) {
 // Up to 6.12 the age has 19 bits (mmu/spte.h) and an update takes the better part of a millisecond:
 // a turn lasts minutes.
 std::optional<Missing> LacksMmioTurn() {
-  utsname names;
-  uname(&names);
+  const std::string release = CurrentHost().Release();
   int major = 0, minor = 0;
-  std::sscanf(names.release, "%d.%d", &major, &minor);
+  std::sscanf(release.c_str(), "%d.%d", &major, &minor);
   if (std::pair(major, minor) > std::pair(6, 12)) return std::nullopt;
   return Missing{"mmio-age-of-19-bits",
-                 fmt::format("in {} the age of MMIO entries takes minutes to come round",
-                             names.release)};
+                 fmt::format("in {} the age of MMIO entries takes minutes to come round", release)};
 }
 
 std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
@@ -78,8 +74,16 @@ std::optional<Missing> Lacks(Need need) {
   if (need == Need::kShadow) return LacksPaging(Paging::kShadow);
   if (need == Need::kMmioTurn) return LacksMmioTurn();
   if (need == Need::kRoot) {
-    if (geteuid() == 0) return std::nullopt;
+    if (CurrentHost().ShowsTheKernel()) return std::nullopt;
     return Missing{"not-root", "kernel stacks and module parameters are for root"};
+  }
+  if (need == Need::kFrames) {
+    if (CurrentHost().ShowsFrames()) return std::nullopt;
+    return Missing{"not-root", "the physical frames of pages are for root"};
+  }
+  if (need == Need::kCpu) {
+    if (CurrentHost().RunsMachineCode()) return std::nullopt;
+    return Missing{"no-cpu", "the guest of the model carries out programs, not machine code"};
   }
   Result<Kvm> kvm = Kvm::Open();
   if (!kvm) return Missing{"no-kvm", kvm.error().message};

@@ -21,6 +21,8 @@ enum class Need {
   kSmm,          // system management mode
   kMmioTurn,     // the age of MMIO entries comes round in a time one can wait for
   kRoot,         // kernel stacks, module parameters
+  kFrames,       // physical frames of pages
+  kCpu,          // a CPU that runs machine code: interrupts, 16-bit code
 };
 
 struct Missing {

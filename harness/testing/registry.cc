@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 namespace kct {
@@ -51,17 +52,32 @@ std::string ListAsJson(std::string_view suite) {
   return list.dump(1);
 }
 
+namespace {
+
+// The test in a VM that is kept up for all of them.
+std::string InVm(const TestEntry& test, std::string_view suite, std::string_view runner) {
+  const std::string name = fmt::format("{}/{}", suite, test.FullName());
+  return fmt::format(
+      "add_test([=[{0}]=] [=[{1}]=] session run [=[{2}]=])\n"
+      "set_tests_properties([=[{0}]=] PROPERTIES LABELS [=[{3};{4};vm]=] SKIP_RETURN_CODE 77 "
+      "TIMEOUT 240 FIXTURES_REQUIRED kct_vm RESOURCE_LOCK kct_vm)\n",
+      name, runner, test.FullName(), suite, KindName(test.kind));
+}
+
+std::string OnModel(const TestEntry& test, std::string_view suite) {
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  return fmt::format(
+      "add_test([=[model/{0}]=] [=[{1}]=] --target=model [=[--gtest_filter={0}]=])\n"
+      "set_tests_properties([=[model/{0}]=] PROPERTIES LABELS [=[{2};{3};model]=] "
+      "SKIP_RETURN_CODE 77 TIMEOUT 120)\n",
+      test.FullName(), program, suite, KindName(test.kind));
+}
+
+}  // namespace
+
 std::string ListAsCTest(std::string_view suite, std::string_view runner) {
   std::string text;
-  for (const TestEntry& test : Tests()) {
-    const std::string name = fmt::format("{}/{}", suite, test.FullName());
-    text += fmt::format("add_test([=[{}]=] [=[{}]=] session run [=[{}]=])\n", name, runner,
-                        test.FullName());
-    text += fmt::format(
-        "set_tests_properties([=[{}]=] PROPERTIES LABELS [=[{};{};vm]=] SKIP_RETURN_CODE 77 "
-        "TIMEOUT 240 FIXTURES_REQUIRED kct_vm RESOURCE_LOCK kct_vm)\n",
-        name, suite, KindName(test.kind));
-  }
+  for (const TestEntry& test : Tests()) text += InVm(test, suite, runner) + OnModel(test, suite);
   return text;
 }
 

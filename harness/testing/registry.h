@@ -48,7 +48,7 @@ std::string_view RepositoryPath(std::string_view file);
 
 // The tests as docs/design/protocol.md describes them.
 std::string ListAsJson(std::string_view suite);
-// The same as commands for CTest, which runs each through `runner session run`.
+// The same as commands for CTest, which runs each through `runner session run` and on the model.
 std::string ListAsCTest(std::string_view suite, std::string_view runner);
 
 }  // namespace kct

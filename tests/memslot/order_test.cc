@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "harness/abi/host_memory.h"
 #include "harness/liveness/in_flight.h"
 #include "harness/race/actor.h"
 #include "harness/race/page_anchor.h"
@@ -121,9 +122,9 @@ CallRecord InvalidateUntil(const std::atomic<bool>& over, const Mapping& memory)
   InFlight in_flight("mprotect in a loop");
   CallRecord record{.begin = StampTsc()};
   do {
-    const int readable = mprotect(memory.data(), memory.size().count, PROT_READ);
-    const int writable = mprotect(memory.data(), memory.size().count, PROT_READ | PROT_WRITE);
-    if (readable != 0 || writable != 0) record.ret = -1;
+    const CallRecord readable = Protect(memory.hva(), memory.size(), PROT_READ);
+    const CallRecord writable = Protect(memory.hva(), memory.size(), PROT_READ | PROT_WRITE);
+    if (!readable.ok() || !writable.ok()) record.ret = -1;
   } while (record.ok() && !over);
   record.end = StampTsc();
   return record;

@@ -9,7 +9,7 @@
 namespace kct {
 namespace {
 
-class MemslotRealMode : public VmTest<Need::kShadow> {};
+class MemslotRealMode : public VmTest<Need::kShadow, Need::kCpu> {};
 
 constexpr Gpa kLow{0x20000};  // within the first MiB, beyond the payload
 constexpr uint16_t kMark = 0x4b43;

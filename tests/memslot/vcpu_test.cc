@@ -16,6 +16,7 @@ namespace {
 using testing::AnyOf;
 
 class MemslotVcpu : public VmTest<> {};
+class MemslotInterrupt : public VmTest<Need::kCpu> {};
 class MemslotNone : public VmTest<Need::kTdp> {};
 class MemslotForeignProcess : public VmTest<> {};
 
@@ -58,7 +59,7 @@ void ExpectDeliveryFailure(const GuestExit& guest_exit, Gpa idt, uint32_t vector
 }
 
 // A non-maskable interrupt whose gate no slot holds can't be delivered.
-KCT_TEST(MemslotVcpu, AnNmiThroughMmioNamesTheGpa, "MEMSLOT-40") {
+KCT_TEST(MemslotInterrupt, AnNmiThroughMmioNamesTheGpa, "MEMSLOT-40") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestWithItsIdtAt(2_GiB_gpa));
   ASSERT_THAT(IssueNumber(scene.cpu.vcpu().fd(), KVM_NMI, 0), Succeeds());
 
@@ -68,7 +69,7 @@ KCT_TEST(MemslotVcpu, AnNmiThroughMmioNamesTheGpa, "MEMSLOT-40") {
 }
 
 // Nor can an interrupt, which differs from the former in how the hardware reports it.
-KCT_TEST(MemslotVcpu, AnInterruptThroughMmioNamesTheGpa, "MEMSLOT-47") {
+KCT_TEST(MemslotInterrupt, AnInterruptThroughMmioNamesTheGpa, "MEMSLOT-47") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestWithItsIdtAt(2_GiB_gpa));
   const kvm_interrupt interrupt{.irq = 0x20};
   ASSERT_THAT(IssueAt(scene.cpu.vcpu().fd(), KVM_INTERRUPT, &interrupt), Succeeds());

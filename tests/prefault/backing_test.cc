@@ -16,7 +16,7 @@ namespace kct {
 namespace {
 
 class PrefaultBacking : public VmTest<Need::kTdp, Need::kPrefault> {};
-class PrefaultBackingAsRoot : public VmTest<Need::kTdp, Need::kPrefault, Need::kRoot> {};
+class PrefaultBackingAsRoot : public VmTest<Need::kTdp, Need::kPrefault, Need::kFrames> {};
 
 constexpr uint32_t kPoisonedExitReason = 0xdead;
 

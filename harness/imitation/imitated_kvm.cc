@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/imitation/imitated_kvm.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "harness/base/check.h"
+#include "harness/imitation/backing_file.h"
+#include "harness/imitation/calls.h"
+#include "harness/imitation/operations.h"
+#include "harness/imitation/stay.h"
+#include "harness/imitation/watched_pages.h"
+
+namespace kct {
+
+using imitation::Handle;
+using imitation::Stay;
+using imitation::World;
+
+namespace {
+
+ImitatedKvm* current = nullptr;
+
+int CloseOurs(int fd) { return current->Close(fd); }
+
+}  // namespace
+
+ImitatedKvm::ImitatedKvm() {
+  KCT_CHECK(current == nullptr);
+  PowerOn({});
+  current = this;
+  closer_of_fds = CloseOurs;
+}
+
+ImitatedKvm::~ImitatedKvm() {
+  closer_of_fds = close;
+  current = nullptr;
+}
+
+void ImitatedKvm::PowerOn(const model::Rules& rules) {
+  world_ = std::make_unique<World>(rules);
+  world_->rules.track_entries = true;
+  world_->parameters = {{"kvm_amd.npt", rules.two_dimensional_paging ? "Y" : "N"},
+                        {"kvm.nx_huge_pages", "Y"}};
+}
+
+// ------- Calls -----------------------------------------------------------------------------------
+
+RawAnswer ImitatedKvm::Ioctl(int fd, unsigned long request, uintptr_t argument) {
+  // Another process has a copy of the lock, in whatever state it was.
+  if (getpid() != world_->owner) {
+    const bool welcome =
+        world_->Planted(request == KVM_PRE_FAULT_MEMORY ? model::Bug::kPrefaultIsOpenToOthers
+                                                        : model::Bug::kForeignProcessIsWelcome);
+    return welcome ? imitation::Returns(0) : imitation::Fails(EIO);
+  }
+  Stay stay(*world_);
+  const auto found = world_->handles.find(fd);
+  if (found == world_->handles.end()) return imitation::Fails(fd < 0 ? EBADF : ENOTTY);
+  const Handle handle = found->second;
+  switch (handle.kind) {
+    case Handle::Kind::kSystem:
+      return imitation::CallSystem(stay, request, argument);
+    case Handle::Kind::kVm:
+      return imitation::CallVm(stay, handle.vm, request, argument);
+    case Handle::Kind::kVcpu:
+      return imitation::CallVcpu(stay, *handle.vm, *handle.vm->vcpus[handle.index], request,
+                                 argument);
+    case Handle::Kind::kGuestMemfd:
+      return imitation::Fails(ENOTTY);
+  }
+  return imitation::Fails(ENOTTY);
+}
+
+int ImitatedKvm::Close(int fd) {
+  std::optional<Handle> closed;  // whose end may close files itself: not under the lock
+  {
+    Stay stay(*world_);
+    const auto found = world_->handles.find(fd);
+    if (found != world_->handles.end()) {
+      closed = std::move(found->second);
+      world_->handles.erase(found);
+      if (closed->kind == Handle::Kind::kGuestMemfd) {
+        model::Operation op;
+        op.kind = model::Kind::kCloseGuestMemfd;
+        op.gmem = static_cast<int32_t>(closed->index);
+        imitation::Perform(stay, *closed->vm, op);
+      }
+    }
+  }
+  return close(fd);
+}
+
+// ------- The machine -----------------------------------------------------------------------------
+
+Result<UniqueFd> ImitatedKvm::OpenKvm() {
+  UniqueFd fd(memfd_create("kvm", MFD_CLOEXEC));
+  if (!fd) return MakeError("memfd_create: {}", LastErrno().Explain());
+  Stay stay(*world_);
+  world_->handles[fd.get()] = {};
+  return fd;
+}
+
+// The release that the model is held against.
+std::string ImitatedKvm::Release() { return "7.3.4-model"; }
+
+std::string ImitatedKvm::ModuleParameter(std::string_view module, std::string_view parameter) {
+  const auto found = world_->parameters.find(fmt::format("{}.{}", module, parameter));
+  return found == world_->parameters.end() ? "" : found->second;
+}
+
+Status ImitatedKvm::SetModuleParameter(std::string_view module, std::string_view parameter,
+                                       std::string_view value) {
+  Stay stay(*world_);
+  const auto found = world_->parameters.find(fmt::format("{}.{}", module, parameter));
+  if (found == world_->parameters.end()) {
+    return MakeError("{}.{}: the imitated kernel has no such parameter", module, parameter);
+  }
+  if (found->second != value) world_->DropAllRoots();
+  found->second = value;
+  return {};
+}
+
+std::optional<KernelView> ImitatedKvm::ViewOf(pid_t tid) {
+  std::lock_guard lock(world_->mutex);
+  const auto found = world_->threads.find(tid);
+  if (found == world_->threads.end()) return std::nullopt;
+  return found->second;
+}
+
+int ImitatedKvm::Madvise(Hva start, Bytes size, int advice) {
+  if (advice == MADV_HWPOISON) {
+    Stay stay(*world_);
+    return imitation::PoisonFilePage(*world_, start) ? 0 : (errno = EINVAL, -1);
+  }
+  const int result = madvise(Pointer(start), size.count, advice);
+  Stay stay(*world_);
+  if (advice == MADV_DONTNEED) world_->Invalidate(start, size);
+  return result;
+}
+
+int ImitatedKvm::Mprotect(Hva start, Bytes size, int protection) {
+  const int result = mprotect(Pointer(start), size.count, protection);
+  Stay stay(*world_);
+  world_->Invalidate(start, size);
+  return result;
+}
+
+Result<std::unique_ptr<MissingPages>> ImitatedKvm::WatchMissingPages(Hva start, Bytes size,
+                                                                     MissingPage mode) {
+  return std::unique_ptr<MissingPages>(
+      std::make_unique<imitation::WatchedPages>(*world_, start, size, mode));
+}
+
+}  // namespace kct

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// ImitatedKvm: a KVM inside this process, as the model says it is, with the machine that it needs
+// around it. What is imitated is what a test can see: ioctls and their answers, kvm_run, guest
+// memory, threads that wait inside the kernel, signals, userfaultfd.
+//
+//   ImitatedKvm kvm;
+//   kvm.PowerOn(rules);
+//   SetBackend(kvm);
+//   SetHost(kvm);
+#pragma once
+
+#include "harness/abi/backend.h"
+#include "harness/abi/host.h"
+#include "harness/model/rules.h"
+
+namespace kct {
+
+namespace imitation {
+struct World;
+}
+
+class ImitatedKvm final : public Backend, public Host {
+ public:
+  // From here on UniqueFd closes descriptors of ours with us. REQUIRES: at most one at a time.
+  ImitatedKvm();
+  ~ImitatedKvm() override;
+
+  // Begins anew: nothing that was made before exists any more. REQUIRES: nobody is in a call.
+  void PowerOn(const model::Rules& rules);
+
+  RawAnswer Ioctl(int fd, unsigned long request, uintptr_t argument) override;
+
+  Result<UniqueFd> OpenKvm() override;
+  std::string Release() override;
+  std::string ModuleParameter(std::string_view module, std::string_view parameter) override;
+  Status SetModuleParameter(std::string_view module, std::string_view parameter,
+                            std::string_view value) override;
+  bool ShowsTheKernel() override { return true; }
+  bool RunsMachineCode() override { return false; }
+  std::optional<KernelView> ViewOf(pid_t tid) override;
+  int Madvise(Hva start, Bytes size, int advice) override;
+  int Mprotect(Hva start, Bytes size, int protection) override;
+  Result<std::unique_ptr<MissingPages>> WatchMissingPages(Hva start, Bytes size,
+                                                          MissingPage mode) override;
+
+  int Close(int fd);
+
+ private:
+  std::unique_ptr<imitation::World> world_;
+};
+
+}  // namespace kct

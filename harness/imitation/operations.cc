@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/imitation/operations.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "harness/imitation/user_memory.h"
+
+namespace kct::imitation {
+
+using model::Bug;
+using model::Choice;
+using model::Choices;
+using model::Move;
+using model::Operation;
+using model::Pending;
+using model::Phase;
+
+namespace {
+
+// The choice with this errno; nullptr: not on offer.
+const Choice* WithErrno(const Choices& choices, int error) {
+  for (const Choice& choice : choices) {
+    if (choice.error == Errno(error)) return &choice;
+  }
+  return nullptr;
+}
+
+void Step(Stay& stay, Vm& vm, Pending& call, const Choice& choice) {
+  Take(vm.rules, vm.state, call, choice);
+  vm.state.words.clear();  // the values are in the memory of this process
+  stay.Stepped();
+}
+
+void WaitInUpdate(Stay& stay, const Pending& call) {
+  if (call.phase == Phase::kCalled) {
+    return stay.Wait({"kvm_vm_ioctl_set_memory_region", "kvm_vm_ioctl"});
+  }
+  stay.Wait({"__synchronize_srcu", "synchronize_srcu_expedited", "kvm_swap_active_memslots",
+             "kvm_set_memslot", "kvm_vm_ioctl"});
+}
+
+void Wait(Stay& stay, const Pending& call) {
+  switch (call.op.kind) {
+    case model::Kind::kSetRegion:
+      return WaitInUpdate(stay, call);
+    case model::Kind::kCloseGuestMemfd:
+      return stay.Wait({"kvm_gmem_release", "__fput"});
+    case model::Kind::kRun:
+    case model::Kind::kPreFault:
+      if (call.phase == Phase::kCalled) return stay.Wait({"kvm_vcpu_ioctl"});
+      return stay.Spin({"kvm_tdp_page_prefault", "kvm_vcpu_pre_fault_memory", "kvm_vcpu_ioctl"});
+    case model::Kind::kAccess:
+      return stay.Spin({"kvm_mmu_do_page_fault", "kvm_vcpu_ioctl"});
+    default:
+      return stay.Wait({"kvm_vm_ioctl"});
+  }
+}
+
+// What KVM may have no memory for, it has none for: the imitated machine is a small one.
+const Choice& Likeliest(const Choices& choices) {
+  const Choice* const no_memory = WithErrno(choices, ENOMEM);
+  return no_memory != nullptr ? *no_memory : choices[0];
+}
+
+Operation OfVcpu(model::Kind kind, const Vcpu& vcpu) {
+  Operation op;
+  op.kind = kind;
+  op.vcpu = vcpu.number;
+  return op;
+}
+
+// --- memory ---------------------------------------------------------------------------------
+
+// Where a guest page is in the memory of this process.
+struct Backing {
+  const model::Slot* slot = nullptr;
+  Hva hva;  // of the page, unless it is in a file
+  GuestFile* file = nullptr;
+  uint64_t offset = 0;  // in the file
+};
+
+Backing BackingOf(Vm& vm, uint32_t space, Gpa page) {
+  Backing backing{.slot = vm.state.FindSlot(space, model::PageOf(page.value))};
+  if (backing.slot == nullptr) {
+    // Only an entry that a planted bug has left behind gets here: it points to where it did.
+    const auto old = vm.mapped.find({space, model::PageOf(page.value)});
+    if (old != vm.mapped.end()) backing.hva = old->second;
+    return backing;
+  }
+  backing.hva = HostAddressOf(*backing.slot, page);
+  if (backing.slot->gmem_only) {
+    backing.file = &vm.files[static_cast<std::size_t>(backing.slot->gmem)];
+    backing.offset =
+        backing.slot->gmem_page * kPage.count + (page.value - backing.slot->gfn * kPage.count);
+  }
+  return backing;
+}
+
+PageState BringIn(Stay& stay, const Backing& backing, Interruptible interruptible) {
+  if (backing.file != nullptr) {
+    const bool poisoned = backing.file->poisoned.contains(backing.offset / kPage.count);
+    return poisoned ? PageState::kPoisoned : PageState::kThere;
+  }
+  return stay.world().pages.BringIn(stay, backing.hva, interruptible);
+}
+
+void NoteMapped(Vm& vm, uint32_t space, Gpa page, const Backing& backing) {
+  if (backing.slot != nullptr) vm.mapped[{space, model::PageOf(page.value)}] = backing.hva;
+}
+
+}  // namespace
+
+model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
+  Pending call(op);
+  const uint64_t invalidations = stay.world().pages.invalidations();
+  while (!call.over()) {
+    const bool held = vm.rules.planted.Is(Bug::kUpdateIsHeldByInvalidations) &&
+                      call.phase != Phase::kCalled &&
+                      invalidations != stay.world().pages.invalidations();
+    const Choices choices = held ? Choices() : NextChoices(vm.rules, vm.state, call);
+    if (choices.empty()) {
+      Wait(stay, call);
+    } else {
+      Step(stay, vm, call, Likeliest(choices));
+    }
+  }
+  return call.outcome;
+}
+
+Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu) {
+  Pending run(OfVcpu(model::Kind::kRun, vcpu));
+  while (run.phase == Phase::kCalled) {
+    const Choices choices = NextChoices(vm.rules, vm.state, run);
+    if (choices.empty()) {
+      Wait(stay, run);
+    } else {
+      Step(stay, vm, run, choices[0]);
+    }
+  }
+  return run;
+}
+
+void LeaveVcpu(Stay& stay, Vm& vm, Pending& run) {
+  Step(stay, vm, run, NextChoices(vm.rules, vm.state, run)[0]);
+}
+
+// --- prefault -------------------------------------------------------------------------------
+
+namespace {
+
+class Prefaulter {
+ public:
+  Prefaulter(Stay& stay, Vm& vm, const Vcpu& vcpu, const Operation& op)
+      : stay_(stay), vm_(vm), vcpu_(vcpu), call_(op) {}
+
+  model::Outcome Run() {
+    const uint64_t invalidations = stay_.world().pages.invalidations();
+    while (!call_.over()) {
+      if (IsStuck()) {
+        Wait(stay_, call_);
+        continue;
+      }
+      call_.op.may_be_interrupted = stay_.SignalPending();
+      call_.op.may_fault = call_.op.may_be_poisoned = false;
+      const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
+      const Choice* const interrupted = WithErrno(choices, EINTR);
+      if (interrupted != nullptr) {
+        Step(stay_, vm_, call_, *interrupted);
+      } else if (choices.empty()) {
+        Wait(stay_, call_);
+      } else if (choices[0].move == Move::kMapPages) {
+        if (Planted(Bug::kPrefaultSaysAgainOnInvalidation) &&
+            invalidations != stay_.world().pages.invalidations()) {
+          Step(stay_, vm_, call_, SayAgain());
+        } else {
+          MapPage(choices[0]);
+        }
+      } else {
+        Step(stay_, vm_, call_, choices[0]);
+      }
+    }
+    return call_.outcome;
+  }
+
+ private:
+  static Choice SayAgain() {
+    return {.move = Move::kStop, .error = Errno(EAGAIN), .clause = "PREFAULT-43"};
+  }
+
+  bool Planted(Bug bug) const { return stay_.world().Planted(bug); }
+  bool HasStaleRoot() const { return (vm_.state.stale_roots >> vcpu_.number & 1) != 0; }
+  // Only a planted bug keeps the call so.
+  bool IsStuck() const {
+    return Planted(Bug::kPrefaultSpinsOnRootLostToParameter) && call_.phase == Phase::kReading &&
+           vm_.lost_roots_to_parameter && HasStaleRoot() && !stay_.SignalPending();
+  }
+
+  PageState BringIn(const Backing& backing) {
+    const bool deaf = Planted(Bug::kPrefaultIgnoresSignals);
+    const PageState state =
+        imitation::BringIn(stay_, backing, deaf ? Interruptible::kNo : Interruptible::kYes);
+    const bool writes = Planted(Bug::kPrefaultWrites) || Planted(Bug::kPrefaultWantsWritableMemory);
+    if (state == PageState::kThere && writes && backing.file == nullptr) {
+      char byte;
+      const bool writable = ReadUser(backing.hva, &byte, 1) && WriteUser(backing.hva, &byte, 1);
+      if (!writable && Planted(Bug::kPrefaultWantsWritableMemory)) return PageState::kUnusable;
+    }
+    return state;
+  }
+
+  void MapPage(Choice choice) {
+    choice.count = 1;
+    const Gpa page = call_.op.gpa() + Pages(call_.done);
+    const uint32_t space = vm_.state.SpaceOf(vcpu_.number);
+    const Backing backing = BackingOf(vm_, space, page);
+    if (backing.slot == nullptr) return Step(stay_, vm_, call_, choice);
+    if (Planted(Bug::kPrefaultDoesNotWaitForPages) && backing.file == nullptr &&
+        stay_.world().pages.AskFor(stay_, backing.hva)) {
+      return Step(stay_, vm_, call_, SayAgain());
+    }
+    const bool had_stale_root = HasStaleRoot();
+    switch (BringIn(backing)) {
+      case PageState::kThere:
+        if (!had_stale_root && HasStaleRoot()) return;  // lost meanwhile: look again
+        NoteMapped(vm_, space, page, backing);
+        return Step(stay_, vm_, call_, choice);
+      case PageState::kLookAgain:
+        return;
+      case PageState::kInterrupted:
+        return EndInterrupted();
+      case PageState::kUnusable:
+        call_.op.may_fault = true;
+        return End(EFAULT, choice);
+      case PageState::kPoisoned:
+        return EndPoisoned(backing, choice);
+    }
+  }
+
+  // Ends with an errno that the model offers, now that it knows about the page.
+  void End(int error, const Choice& otherwise) {
+    const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
+    const Choice* const end = WithErrno(choices, error);
+    Step(stay_, vm_, call_, end != nullptr ? *end : otherwise);
+  }
+
+  // A wait for a page that a signal ends leaves its mark, although this is not KVM_RUN.
+  void EndInterrupted() {
+    if (!Planted(Bug::kPrefaultLeavesNoMarkOfASignal)) {
+      vcpu_.run.At<kvm_run>({0}).exit_reason = KVM_EXIT_INTR;
+    }
+    call_.op.may_be_interrupted = true;
+    const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
+    if (const Choice* const end = WithErrno(choices, EINTR)) Step(stay_, vm_, call_, *end);
+  }
+
+  void EndPoisoned(const Backing& backing, const Choice& otherwise) {
+    if (backing.file == nullptr && !Planted(Bug::kPoisonIsSilent)) {
+      SendMemoryError(Pointer(backing.hva));
+    }
+    call_.op.may_be_poisoned = true;
+    call_.op.may_be_interrupted = stay_.SignalPending();
+    const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
+    for (const Choice& choice : choices) {
+      if (choice.error != Errno()) return Step(stay_, vm_, call_, choice);
+    }
+    if (choices.empty()) return Wait(stay_, call_);
+    Step(stay_, vm_, call_, otherwise);
+  }
+
+  Stay& stay_;
+  Vm& vm_;
+  const Vcpu& vcpu_;
+  Pending call_;
+};
+
+}  // namespace
+
+model::Outcome PreFault(Stay& stay, Vm& vm, const Vcpu& vcpu, Operation op) {
+  op.kind = model::Kind::kPreFault;
+  op.vcpu = vcpu.number;
+  return Prefaulter(stay, vm, vcpu, op).Run();
+}
+
+// --- accesses -------------------------------------------------------------------------------
+
+namespace {
+
+// Where a bug lets the guest go on with what the host's page held at first: that. Otherwise
+// nullptr.
+char* KeptPage(Vm& vm, const Backing& backing) {
+  if (!vm.rules.planted.Is(Bug::kHostChangesAreMissed) || backing.file != nullptr) return nullptr;
+  std::vector<char>& page = vm.kept[backing.hva];
+  if (page.empty()) {
+    page.resize(kPage.count);
+    if (!ReadUser(backing.hva, page.data(), page.size())) vm.kept.erase(backing.hva);
+  }
+  return vm.kept.contains(backing.hva) ? page.data() : nullptr;
+}
+
+bool ReadBacking(Vm& vm, const Backing& backing, uint64_t in_page, void* to, uint32_t width) {
+  if (const char* kept = KeptPage(vm, backing)) {
+    std::memcpy(to, kept + in_page, width);
+    return true;
+  }
+  if (backing.file == nullptr) return ReadUser(backing.hva + Bytes{in_page}, to, width);
+  return pread(backing.file->fd.get(), to, width, static_cast<off_t>(backing.offset + in_page)) ==
+         static_cast<ssize_t>(width);
+}
+
+bool WriteBacking(Vm& vm, const Backing& backing, uint64_t in_page, const void* from,
+                  uint32_t width) {
+  if (char* kept = KeptPage(vm, backing)) {
+    std::memcpy(kept + in_page, from, width);
+    return true;
+  }
+  if (backing.file == nullptr) return WriteUser(backing.hva + Bytes{in_page}, from, width);
+  return pwrite(backing.file->fd.get(), from, width,
+                static_cast<off_t>(backing.offset + in_page)) == static_cast<ssize_t>(width);
+}
+
+// Moves the data. False: the memory can't be used so.
+bool Transfer(Vm& vm, const Backing& backing, Access& access) {
+  const uint64_t in_page = access.gpa.value % kPage.count;
+  if (access.kind == model::Access::kWrite) {
+    uint64_t value = access.value;
+    if (access.change != nullptr) {
+      access.value = 0;
+      if (!ReadBacking(vm, backing, in_page, &access.value, access.width)) return false;
+      value = access.change(access.context, access.value);
+    }
+    return WriteBacking(vm, backing, in_page, &value, access.width);
+  }
+  access.value = 0;
+  return ReadBacking(vm, backing, in_page, &access.value, access.width);
+}
+
+class Accessor {
+ public:
+  Accessor(Stay& stay, Vm& vm, const Vcpu& vcpu, Access& access)
+      : stay_(stay), vm_(vm), vcpu_(vcpu), access_(access) {
+    Operation op = OfVcpu(model::Kind::kAccess, vcpu);
+    op.access = access.kind;
+    op.emulated = access.emulated;
+    op.address = access.gpa.value;
+    call_ = Pending(op);
+  }
+
+  Reached Run() {
+    while (!call_.over()) {
+      call_.op.may_fault = call_.op.may_be_interrupted = false;
+      const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
+      if (choices.empty()) {
+        if (stay_.SignalPending()) return {.how = Reached::How::kInterrupted};
+        Wait(stay_, call_);
+      } else if (choices[0].move == Move::kMemory) {
+        ReachMemory(choices[0]);
+      } else {
+        Step(stay_, vm_, call_, choices[0]);
+      }
+    }
+    return Result();
+  }
+
+ private:
+  void ReachMemory(const Choice& choice) {
+    const Gpa page{access_.gpa.value & ~(kPage.count - 1)};
+    const uint32_t space = vm_.state.SpaceOf(vcpu_.number);
+    const Backing backing = BackingOf(vm_, space, page);
+    const bool kept = vm_.kept.contains(backing.hva);
+    switch (kept ? PageState::kThere : BringIn(stay_, backing, Interruptible::kYes)) {
+      case PageState::kThere:
+        if (!SameSlot(backing, space, page)) return;
+        break;
+      case PageState::kLookAgain:
+        return;
+      case PageState::kInterrupted:
+        return End(EINTR);
+      case PageState::kPoisoned:
+        SendMemoryError(Pointer(backing.hva));
+        return End(stay_.SignalPending() ? EINTR : EFAULT);
+      case PageState::kUnusable:
+        return End(EFAULT);
+    }
+    if (!Transfer(vm_, backing, access_)) return End(EFAULT);
+    if (access_.kind == model::Access::kWrite &&
+        stay_.world().Planted(Bug::kPrefaultSharesPagesForWriting)) {
+      WriteToAllPrefaulted(space);
+    }
+    NoteMapped(vm_, space, page, backing);
+    Step(stay_, vm_, call_, choice);
+  }
+
+  // What a zero page that was mapped for writing would come to.
+  void WriteToAllPrefaulted(uint32_t space) {
+    for (const model::Entry& entry : vm_.state.entries) {
+      const Backing other = BackingOf(vm_, space, {entry.gfn * kPage.count});
+      if (entry.writable || other.slot == nullptr) continue;
+      (void)WriteBacking(vm_, other, access_.gpa.value % kPage.count, &access_.value,
+                         access_.width);
+    }
+  }
+
+  // Whether nothing has changed while the page was waited for.
+  bool SameSlot(const Backing& backing, uint32_t space, Gpa page) const {
+    const model::Slot* const now = vm_.state.FindSlot(space, model::PageOf(page.value));
+    if (now == nullptr) return backing.slot == nullptr;
+    return backing.slot != nullptr && (call_.phase != Phase::kReading || !now->invalid);
+  }
+
+  void End(int error) {
+    call_.op.may_fault = error == EFAULT;
+    call_.op.may_be_interrupted = error == EINTR;
+    const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
+    if (const Choice* const end = WithErrno(choices, error)) Step(stay_, vm_, call_, *end);
+  }
+
+  Reached Result() const {
+    const model::Outcome& outcome = call_.outcome;
+    if (outcome.mmio) return {.how = Reached::How::kMmio};
+    if (outcome.error == Errno(EINTR)) return {.how = Reached::How::kInterrupted};
+    if (outcome.error == Errno()) return {};
+    return {Reached::How::kFailed, outcome.error, outcome.memory_fault};
+  }
+
+  Stay& stay_;
+  Vm& vm_;
+  const Vcpu& vcpu_;
+  Access& access_;
+  Pending call_;
+};
+
+}  // namespace
+
+Reached Make(Stay& stay, Vm& vm, const Vcpu& vcpu, Access& access) {
+  return Accessor(stay, vm, vcpu, access).Run();
+}
+
+}  // namespace kct::imitation

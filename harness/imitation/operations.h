@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Operations: the model's operations carried out by the calling thread, step by step, against the
+// memory of this process.
+#pragma once
+
+#include "harness/imitation/stay.h"
+#include "harness/model/step.h"
+
+namespace kct::imitation {
+
+// An operation that needs no memory: slot updates, settings, logs.
+model::Outcome Perform(Stay& stay, Vm& vm, const model::Operation& op);
+
+// Takes the vCPU, as KVM_RUN does first. What it returns is to be given to LeaveVcpu.
+model::Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu);
+void LeaveVcpu(Stay& stay, Vm& vm, model::Pending& run);
+
+model::Outcome PreFault(Stay& stay, Vm& vm, const Vcpu& vcpu, model::Operation op);
+
+// An access of the guest, and what came of it.
+struct Reached {
+  enum class How {
+    kMemory,
+    kMmio,
+    kFailed,       // KVM_RUN fails with `error`
+    kInterrupted,  // a signal came; the access has not been made
+  };
+  How how = How::kMemory;
+  Errno error;
+  bool memory_fault = false;
+};
+
+// Reads or writes `width` bytes; with `change`, which gets the old value, both at once.
+struct Access {
+  Gpa gpa;
+  uint32_t width = 8;
+  model::Access kind = model::Access::kRead;
+  bool emulated = false;
+  uint64_t value = 0;  // to be written, or what was read
+  uint64_t (*change)(const void* context, uint64_t old) = nullptr;
+  const void* context = nullptr;
+};
+Reached Make(Stay& stay, Vm& vm, const Vcpu& vcpu, Access& access);
+
+}  // namespace kct::imitation

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KVM_RUN: enters the guest, which carries out its program until it leaves.
+#pragma once
+
+#include "harness/abi/backend.h"
+#include "harness/imitation/stay.h"
+
+namespace kct::imitation {
+
+RawAnswer RunVcpu(Stay& stay, Vm& vm, Vcpu& vcpu);
+
+}  // namespace kct::imitation

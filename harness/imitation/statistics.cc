@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness/imitation/statistics.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "harness/base/unique_fd.h"
+
+namespace kct::imitation {
+namespace {
+
+constexpr uint64_t kHuge = 512;  // pages
+constexpr std::array<const char*, 3> kNames = {"pages_4k", "pages_2m", "pages_1g"};
+
+struct Descriptor {
+  KvmStatsDescHead head;
+  char name[16];
+};
+
+struct File {
+  kvm_stats_header header;
+  Descriptor descriptors[kNames.size()];
+  uint64_t values[kNames.size()];
+};
+
+// How many entries of 4 KiB there are, and how many of 2 MiB: a whole aligned run of pages in a
+// slot whose host memory is aligned alike is one entry.
+std::array<uint64_t, 3> CountEntries(const model::State& state) {
+  std::array<uint64_t, 3> counts = {};
+  uint64_t run = 0, next = 0;
+  for (const model::Entry& entry : state.entries) {
+    run = entry.gfn == next && entry.gfn % kHuge != 0 ? run + 1 : 1;
+    next = entry.gfn + 1;
+    ++counts[0];
+    const model::Slot* const slot = state.FindSlot(entry.space, entry.gfn);
+    const bool aligned = slot != nullptr && slot->gfn % kHuge == slot->host % kHuge;
+    if (run == kHuge && next % kHuge == 0 && aligned) {
+      counts[0] -= kHuge;
+      ++counts[1];
+    }
+  }
+  return counts;
+}
+
+}  // namespace
+
+RawAnswer StatisticsOf(const model::State& state) {
+  File file = {};
+  file.header.name_size = sizeof(Descriptor::name);
+  file.header.num_desc = kNames.size();
+  file.header.desc_offset = offsetof(File, descriptors);
+  file.header.data_offset = offsetof(File, values);
+  const std::array<uint64_t, 3> counts = CountEntries(state);
+  for (uint32_t i = 0; i < kNames.size(); ++i) {
+    file.descriptors[i].head.size = 1;
+    file.descriptors[i].head.offset = i * static_cast<uint32_t>(sizeof(uint64_t));
+    std::strncpy(file.descriptors[i].name, kNames[i], sizeof(Descriptor::name) - 1);
+    file.values[i] = counts[i];
+  }
+  UniqueFd fd(memfd_create("kvm-stats", MFD_CLOEXEC));
+  if (!fd || write(fd.get(), &file, sizeof file) != sizeof file) return {-1, Errno(errno)};
+  return {fd.Release(), Errno()};
+}
+
+}  // namespace kct::imitation

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The statistics of a VM as KVM_GET_STATS_FD gives them: a file with a header, descriptors, values.
+#pragma once
+
+#include "harness/abi/backend.h"
+#include "harness/model/state.h"
+
+namespace kct::imitation {
+
+// A new file descriptor, with the values of now.
+RawAnswer StatisticsOf(const model::State& state);
+
+}  // namespace kct::imitation

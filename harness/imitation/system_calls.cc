@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "harness/imitation/calls.h"
+#include "harness/imitation/copied.h"
+
+namespace kct::imitation {
+namespace {
+
+constexpr int kRunPages = 3;  // kvm_run, port data, coalesced MMIO
+
+RawAnswer CreateVm(Stay& stay, unsigned long type) {
+  if (type != KVM_X86_DEFAULT_VM) return Fails(EINVAL);
+  World& world = stay.world();
+  const int fd = memfd_create("kvm-vm", MFD_CLOEXEC);
+  if (fd < 0) return Fails(errno);
+  auto vm = std::make_shared<Vm>();
+  vm->rules = world.rules;
+  world.handles[fd] = {Handle::Kind::kVm, std::move(vm), 0};
+  return Returns(fd);
+}
+
+// The imitated CPU has no features to tell of.
+RawAnswer GetSupportedCpuid(uintptr_t argument) {
+  return CopyOut(argument, KvmCpuid2Head{}) ? Returns(0) : Fails(EFAULT);
+}
+
+}  // namespace
+
+int Capability(const model::Rules& rules, unsigned long cap) {
+  using model::Bug;
+  switch (cap) {
+    case KVM_CAP_USER_MEMORY:
+    case KVM_CAP_USER_MEMORY2:
+    case KVM_CAP_X86_SMM:
+      return 1;
+    case KVM_CAP_NR_MEMSLOTS:
+      return static_cast<int>(rules.slot_ids);
+    case KVM_CAP_MULTI_ADDRESS_SPACE:
+      return static_cast<int>(rules.address_spaces);
+    case KVM_CAP_READONLY_MEM:
+      return rules.readonly_slots ? 1 : 0;
+    case KVM_CAP_PRE_FAULT_MEMORY:
+      return rules.prefault && rules.two_dimensional_paging &&
+                     !rules.planted.Is(Bug::kPrefaultCapabilityIsMissing)
+                 ? 1
+                 : 0;
+    case KVM_CAP_GUEST_MEMFD:
+      return rules.guest_memfd ? 1 : 0;
+    case KVM_CAP_GUEST_MEMFD_FLAGS:
+      return rules.guest_memfd ? GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED : 0;
+    case KVM_CAP_DISABLE_QUIRKS2:
+      return rules.planted.Is(Bug::kQuirkIsNotOffered) ? 0 : KVM_X86_QUIRK_SLOT_ZAP_ALL;
+    default:
+      return 0;
+  }
+}
+
+RawAnswer CallSystem(Stay& stay, unsigned long request, uintptr_t argument) {
+  switch (request) {
+    case KVM_GET_API_VERSION:
+      return Returns(KVM_API_VERSION);
+    case KVM_CREATE_VM:
+      return CreateVm(stay, argument);
+    case KVM_CHECK_EXTENSION:
+      return Returns(Capability(stay.world().rules, argument));
+    case KVM_GET_VCPU_MMAP_SIZE:
+      return Returns(kRunPages * static_cast<int>(kPage.count));
+    case kKvmGetSupportedCpuid:
+      return GetSupportedCpuid(argument);
+    default:
+      return Fails(ENOTTY);
+  }
+}
+
+}  // namespace kct::imitation
