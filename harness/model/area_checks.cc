@@ -127,7 +127,7 @@ const std::
 
             // --- KVM_SET_MEMORY_ATTRIBUTES: virt/kvm/kvm_main.c:kvm_vm_ioctl_set_mem_attributes
             Check{Kind::kSetAttributes, "attributes-absent", "the kernel has no private memory",
-                  "ATTR-01", Errno(ENOTTY), [](R rules, S, O) { return !rules.memory_attributes; },
+                  "ATTR-01", Errno(ENOTTY), [](R rules, S, O) { return rules.lacks_attributes; },
                   kOwn},
             Check{Kind::kSetAttributes, "attributes-flags", "a flag is set", "ATTR-03",
                   Errno(EINVAL), [](R, S, O op) { return op.flags != 0; }, kOwn},

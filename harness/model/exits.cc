@@ -76,7 +76,7 @@ Choices RequestChoices(const Rules& rules, const State& state, const Operation& 
 
 uint64_t AnswerIn(const Rules& rules, const Operation& op) {
   if (op.flags != 1) return op.value;
-  return !rules.presets_answer || rules.planted.Is(Bug::kAnswerIsNotPreset) ? op.value : 0;
+  return rules.answer_is_not_preset || rules.planted.Is(Bug::kAnswerIsNotPreset) ? op.value : 0;
 }
 
 Choices RefuseAnswer(ClauseId clause) {
@@ -84,7 +84,7 @@ Choices RefuseAnswer(ClauseId clause) {
 }
 
 bool TakesUnknownAnswers(const Rules& rules) {
-  return !rules.checks_answer || rules.planted.Is(Bug::kUnknownAnswerIsTaken);
+  return rules.answer_is_not_checked || rules.planted.Is(Bug::kUnknownAnswerIsTaken);
 }
 
 Choices SnpAnswerChoices(const Rules& rules, uint64_t answer) {
@@ -99,7 +99,7 @@ Choices SnpAnswerChoices(const Rules& rules, uint64_t answer) {
 
 Choices TdxAnswerChoices(const Rules& rules, const Operation& op, const OpenExit& exit,
                          uint64_t answer) {
-  if (answer == EAGAIN && rules.checks_answer) return One(Tell(kTdxRetry, "TDX-25"));
+  if (answer == EAGAIN && !rules.answer_is_not_checked) return One(Tell(kTdxRetry, "TDX-25"));
   const bool refuses = answer == EINVAL || (answer != 0 && TakesUnknownAnswers(rules));
   if (refuses) return One(Tell(kTdxInvalidOperand, "TDX-25"));
   if (answer != 0) return RefuseAnswer("TDX-25");

@@ -12,7 +12,7 @@ class Shared {
  public:
   // Whether nothing was ever written to it.
   bool untouched() const { return value_ == nullptr; }
-  const T& operator*() const { return value_ == nullptr ? Untouched() : *value_; }
+  const T& operator*() const { return value_ == nullptr ? kUntouched : *value_; }
   const T* operator->() const { return &**this; }
 
   T& Write() {
@@ -27,10 +27,7 @@ class Shared {
   bool operator==(const Shared& other) const { return value_ == other.value_ || **this == *other; }
 
  private:
-  static const T& Untouched() {
-    static const T untouched;
-    return untouched;
-  }
+  inline static const T kUntouched{};
 
   std::shared_ptr<T> value_;
 };

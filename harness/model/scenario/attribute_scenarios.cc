@@ -9,7 +9,7 @@ constexpr uint64_t kExecutable = 1 << 2;
 
 // A kernel without private memory does not know the call.
 KCT_SCENARIO(AttributesAreAbsent, "ATTR-01") {
-  world.rules().memory_attributes = false;
+  world.rules().lacks_attributes = true;
   world.Expect("ATTR-01", Convert(kGpa, 1, 0), "-1 ENOTTY");
 }
 

@@ -60,7 +60,7 @@ KCT_SCENARIO(AnswerIsPresetToZero, "HC-05") {
 
 // Kernels before 6.14 leave there what was there before.
 KCT_SCENARIO(OlderKernelsPresetNothing, "HC-02", "HC-05") {
-  world.rules().presets_answer = false;
+  world.rules().answer_is_not_preset = true;
   HaveExits(world);
   world.Expect("HC-02", Ask(kGpa, kPage, 0x100), "0, exit for 0x100000000, 0x1000 as 0x100");
   world.Expect("HC-05", WithFlags(Answer(0x77), 1), "0, guest told 0x77");

@@ -229,7 +229,7 @@ KCT_SCENARIO(PageStateChangeIsAnswered, "SNP-30") {
 
 // Kernels before 7.1 take any answer but 0 for a refusal.
 KCT_SCENARIO(OlderKernelsTakeAnyAnswer, "SNP-30") {
-  world.rules().checks_answer = false;
+  world.rules().answer_is_not_checked = true;
   MakeSnp(world, 8);
   FinishSnp(world);
   world.EnterGuest(0);
