@@ -85,6 +85,12 @@ inline uint64_t FilePageOf(const Slot& slot, uint64_t gfn) {
   return slot.gmem_page + gfn - slot.gfn;
 }
 
+// Whether the file that `op` is about exists; true if it is about none. A call on one that does not
+// comes before its creation, and has to wait for that.
+inline bool FileExists(const State& state, const Operation& op) {
+  return op.gmem < 0 || static_cast<std::size_t>(op.gmem) < state.files.size();
+}
+
 constexpr uint8_t BitOf(uint8_t vcpu) { return static_cast<uint8_t>(1u << vcpu); }
 
 const Entry* FindEntry(const State& state, uint32_t space, uint64_t gfn);

@@ -46,6 +46,23 @@ void Read(const Rules& rules, State& state, Pending& call) {
   call.outcome.value = ReadWord(rules, state, place, call.found);
 }
 
+bool IsPossible(const State& state, const Operation& op) {
+  const bool host_memory = op.kind == Kind::kReadHost || op.kind == Kind::kWriteHost;
+  return (host_memory || op.gmem >= 0) && FileExists(state, op);
+}
+
+// A file gets the number that its creator gives it, or the next.
+void Create(State& state, const Operation& op) {
+  const GuestMemfd file{.pages = PageOf(op.size),
+                        .flags = op.flags,
+                        .closed = false,
+                        .poisoned = 0,
+                        .forgotten = false};
+  const auto number = op.gmem < 0 ? state.files.size() : static_cast<std::size_t>(op.gmem);
+  while (state.files.size() <= number) state.files.push_back({.pages = 0, .closed = true});
+  state.files[number] = file;
+}
+
 Choices FinishChoices(const State& state, const Operation& op) {
   switch (op.kind) {
     case Kind::kPoisonGuestMemfd:
@@ -75,6 +92,7 @@ Choices HostMemoryChoices(const Rules& rules, const State& state, const Pending&
   const bool takes_lock =
       op.kind == Kind::kCloseGuestMemfd && !rules.planted.Is(Bug::kCloseTakesNoLock);
   if (takes_lock && state.slots_lock) return {};
+  if (op.kind != Kind::kCreateGuestMemfd && !IsPossible(state, op)) return {};
   if (const Check* check = FirstRefusal(rules, state, op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }
@@ -86,11 +104,7 @@ void TakeHostMemory(const Rules& rules, State& state, Pending& call, const Choic
   if (choice.move != Move::kFail) {
     switch (op.kind) {
       case Kind::kCreateGuestMemfd:
-        state.files.push_back({.pages = PageOf(op.size),
-                               .flags = op.flags,
-                               .closed = false,
-                               .poisoned = 0,
-                               .forgotten = false});
+        Create(state, op);
         break;
       case Kind::kCloseGuestMemfd:
         Close(rules, state, op.gmem);

@@ -40,6 +40,8 @@ ClauseId ClauseOf(Kind kind) {
 
 Choices BeginChoices(const Rules& rules, const State& state, const Operation& op) {
   const bool sets_attributes = op.kind == Kind::kSetAttributes;
+  const bool punches = op.kind == Kind::kPunchGuestMemfd;
+  if (punches && (op.gmem < 0 || !FileExists(state, op))) return {};
   if (sets_attributes && state.slots_lock) return {};
   if (const Check* check = FirstRefusal(rules, state, op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
