@@ -2,8 +2,11 @@
 # From the pages of docs/spec to the clause table.
 #
 #   kct_spec                       library: harness/spec/clauses.h and clause_id.h
-#   kct_spec_index(TESTS t1 …)     the test that docs/spec/index.md matches what these test
-#                                  programs list, and the target refresh_spec_index that rewrites it
+#   kct_spec_index(TESTS t1 … MODEL folder … [COMPLETE])
+#                                  the test that docs/spec/index.md and answers.md match the
+#                                  clauses, what these test programs list and the model's sources,
+#                                  and the target refresh_spec_index that rewrites them; COMPLETE:
+#                                  and that no clause lacks a Doc or a part of the model
 
 set(KCT_SPEC_PAGES
   ${PROJECT_SOURCE_DIR}/docs/spec/prefault.md
@@ -16,7 +19,6 @@ set(KCT_SPEC_PAGES
   ${PROJECT_SOURCE_DIR}/docs/spec/tdx.md
   ${PROJECT_SOURCE_DIR}/docs/spec/shadow.md
   ${PROJECT_SOURCE_DIR}/docs/spec/notifier.md)
-set(KCT_SPEC_INDEX ${PROJECT_SOURCE_DIR}/docs/spec/index.md)
 
 # Called once, by harness/spec/CMakeLists.txt.
 function(kct_spec_library)
@@ -50,7 +52,15 @@ endfunction()
 
 # TESTS are targets of test programs that know --list-json (docs/design/protocol.md).
 function(kct_spec_index)
-  cmake_parse_arguments(ARG "" "" "TESTS" ${ARGN})
+  cmake_parse_arguments(ARG "COMPLETE" "" "TESTS;MODEL" ${ARGN})
+  set(options --root ${PROJECT_SOURCE_DIR})
+  foreach(folder IN LISTS ARG_MODEL)
+    list(APPEND options --model ${folder})
+  endforeach()
+  set(complete)
+  if(ARG_COMPLETE)
+    set(complete --complete)
+  endif()
   set(lists)
   foreach(test IN LISTS ARG_TESTS)
     set(list ${PROJECT_BINARY_DIR}/generated/${test}.json)
@@ -61,10 +71,10 @@ function(kct_spec_index)
   endforeach()
   add_custom_target(kct_test_lists ALL DEPENDS ${lists})
   add_custom_target(refresh_spec_index
-    COMMAND spec_index write --index ${KCT_SPEC_INDEX} ${lists}
-    DEPENDS ${lists} COMMENT "docs/spec/index.md" VERBATIM)
+    COMMAND spec_index write ${options} ${lists}
+    DEPENDS ${lists} COMMENT "Generated pages of docs/spec" VERBATIM)
   add_test(NAME style/spec_index
-    COMMAND spec_index check --index ${KCT_SPEC_INDEX}
+    COMMAND spec_index check ${options} ${complete}
       --refresh "cmake --build ${PROJECT_BINARY_DIR} --target refresh_spec_index" ${lists})
   set_tests_properties(style/spec_index PROPERTIES LABELS style TIMEOUT 60)
 endfunction()

@@ -89,25 +89,16 @@ size_t BodyAt(std::string_view source, size_t at, std::string_view name) {
   return body < source.size() && source[body] == '{' ? body : source.npos;
 }
 
-std::set<std::string> KnownErrnos() {
-  std::set<std::string> names;
-  for (int value = 1; value < 134; ++value) names.insert(Errno(value).Name());
-  // Second names of what the C library prints as EAGAIN, EDEADLK and EOPNOTSUPP.
-  names.insert({"EWOULDBLOCK", "EDEADLOCK", "ENOTSUP"});
-  return names;
-}
-
 // Known errnos among the matches of `pattern`, whose first group is the name. `counts` sees what
 // stands before a match.
 template <typename Counts>
 std::set<std::string> Errnos(std::string_view text, const std::regex& pattern, Counts counts) {
-  static const std::set<std::string> known = KnownErrnos();
   std::set<std::string> errnos;
   for (std::cregex_iterator it(text.data(), text.data() + text.size(), pattern), end; it != end;
        ++it) {
     const std::string name = (*it)[1];
     const std::string_view before = text.substr(0, static_cast<size_t>(it->position()));
-    if (known.contains(name) && counts(before)) errnos.insert(name);
+    if (ErrnoByName(name) && counts(before)) errnos.insert(name);
   }
   return errnos;
 }

@@ -2,6 +2,7 @@
 // The command line of kct.
 #include <CLI/CLI.hpp>
 
+#include "ci/kct/answers_command.h"
 #include "ci/kct/drift_command.h"
 #include "ci/kct/exec_command.h"
 #include "ci/kct/prove_command.h"
@@ -138,6 +139,7 @@ struct CommandLine {
   std::string test;
   ExecOptions exec_options;
   DriftOptions drift_options;
+  AnswersOptions answers_options;
   bool all_kernels = false;
   CLI::App* run;
   CLI::App* prove;
@@ -180,7 +182,19 @@ CLI::App* AddDrift(CLI::App& app, DriftOptions& options) {
   drift->add_option("--find", options.find, "Print the sentences that have these words instead");
   drift->add_option("--document", options.document, "Where --find looks, or x86/intel-tdx.rst …")
       ->capture_default_str();
+  drift->add_option("--known", options.known, "Findings that are known (default: those of kct)");
   return drift;
+}
+
+CLI::App* AddClauses(CLI::App& app, RawOptions& raw, AnswersOptions& options) {
+  CLI::App* clauses =
+      app.add_subcommand("clauses", "All clauses and the tests of each, or what a call answers");
+  clauses->add_option("--programs", raw.run.lab.programs, "Folder of the test binaries");
+  CLI::Option* call =
+      clauses->add_option("--call", options.call, "Print what this call answers: KVM_RUN …");
+  clauses->add_option("--kernel", options.kernel, "On this kernel: 6.12 …")->needs(call);
+  clauses->add_option("--vm", options.vm, "On this type of VM: default, snp …")->needs(call);
+  return clauses;
 }
 
 CommandLine::CommandLine(CLI::App& app)
@@ -192,8 +206,7 @@ CommandLine::CommandLine(CLI::App& app)
   list->add_flag("--all", all_kernels, "All that there are");
   get = kernel->add_subcommand("get", "Fetch one into the cache");
   get->add_option("SPEC", spec, "debian:7.3 …")->required();
-  clauses = app.add_subcommand("clauses", "All clauses, and the tests of each");
-  clauses->add_option("--programs", raw.run.lab.programs, "Folder of the test binaries");
+  clauses = AddClauses(app, raw, answers_options);
   drift = AddDrift(app, drift_options);
   CLI::App* session = app.add_subcommand("session", "Machines that stay up, for CTest");
   session->require_subcommand(1);
@@ -228,7 +241,10 @@ Exit Main(int argc, char** argv) {
   }
   if (line.get->parsed()) return GetKernel(line.spec);
   if (line.drift->parsed()) return LookForDrift(line.drift_options);
-  if (line.clauses->parsed()) return ListClauses(raw.run.lab);
+  if (line.clauses->parsed()) {
+    return line.answers_options.call.empty() ? ListClauses(raw.run.lab)
+                                             : PrintAnswers(line.answers_options);
+  }
   const SessionOptions session{line.session_folder, raw.run.lab, raw.run.selection.seed};
   if (line.start->parsed()) return StartSession(session);
   if (line.stop->parsed()) return StopSession(session);

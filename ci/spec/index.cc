@@ -39,28 +39,24 @@ Result<ListedTest> ParseTest(std::string_view name, size_t entry, const Json& te
   return listed;
 }
 
-using TestsByClause = std::map<std::string, std::set<std::string>, std::less<>>;
+using NamesByClause = std::map<std::string, std::set<std::string>, std::less<>>;
 
-TestsByClause GroupByClause(std::span<const ListedTest> tests) {
-  TestsByClause by_clause;
-  for (const ListedTest& test : tests) {
-    for (const std::string& clause : test.clauses) by_clause[clause].insert(test.name);
+// Of tests, or of parts of the model.
+template <typename Item>
+NamesByClause GroupByClause(std::span<const Item> items) {
+  NamesByClause by_clause;
+  for (const Item& item : items) {
+    for (const std::string& clause : item.clauses) by_clause[clause].insert(item.name);
   }
   return by_clause;
 }
 
-// "PREFAULT-36" is on the page prefault.md. The exception has a name that nobody would look for.
-std::string PageOf(std::string_view id) {
-  std::string area(id.substr(0, id.find('-')));
-  if (area == "MN") return "notifier.md";
-  std::ranges::transform(area, area.begin(), [](unsigned char c) { return std::tolower(c); });
-  return area + ".md";
-}
-
-std::string TestsCell(const Clause& clause, const TestsByClause& tests) {
-  const auto found = tests.find(clause.id);
-  if (found != tests.end()) return fmt::format("`{}`", fmt::join(found->second, "` `"));
-  return clause.untested.empty() ? "none" : fmt::format("not tested: {}", clause.untested);
+// "`A` `B`", or why there is none.
+std::string NamesCell(const Clause& clause, const NamesByClause& names, std::string_view not_done,
+                      std::string_view why) {
+  const auto found = names.find(clause.id);
+  if (found != names.end()) return fmt::format("`{}`", fmt::join(found->second, "` `"));
+  return why.empty() ? "none" : fmt::format("{}: {}", not_done, why);
 }
 
 }  // namespace
@@ -79,16 +75,16 @@ Result<std::vector<ListedTest>> ParseTestList(std::string_view name, std::string
 std::vector<std::string> FindGaps(std::span<const Clause> clauses,
                                   std::span<const ListedTest> tests) {
   std::vector<std::string> gaps;
-  const TestsByClause by_clause = GroupByClause(tests);
+  const NamesByClause by_clause = GroupByClause(tests);
   for (const Clause& clause : clauses) {
     const auto found = by_clause.find(clause.id);
     if (found == by_clause.end() && clause.untested.empty()) {
       gaps.push_back(fmt::format("docs/spec/{}: {} has neither a test nor a field Untested",
-                                 PageOf(clause.id), clause.id));
+                                 clause.page, clause.id));
     }
     if (found != by_clause.end() && !clause.untested.empty()) {
       gaps.push_back(fmt::format("docs/spec/{}: {} has a field Untested, but {} tests it",
-                                 PageOf(clause.id), clause.id, *found->second.begin()));
+                                 clause.page, clause.id, *found->second.begin()));
     }
   }
   for (const ListedTest& test : tests) {
@@ -105,19 +101,61 @@ std::vector<std::string> FindGaps(std::span<const Clause> clauses,
   return gaps;
 }
 
-std::string RenderIndex(std::span<const Clause> clauses, std::span<const ListedTest> tests) {
-  std::string text =
-      "# Clauses and tests\n\n"
-      "Generated from the clause pages and from what the test binaries list. How to refresh it: "
-      "the\n"
-      "style test `style/spec_index` says so when it is out of date.\n\n"
-      "## From clause to tests\n\n"
-      "| clause | claim | standing | tests |\n"
-      "| --- | --- | --- | --- |\n";
-  const TestsByClause by_clause = GroupByClause(tests);
+std::vector<std::string> FindModelGaps(std::span<const Clause> clauses,
+                                       std::span<const ModelPart> model) {
+  std::vector<std::string> gaps;
+  const NamesByClause by_clause = GroupByClause(model);
   for (const Clause& clause : clauses) {
-    text += fmt::format("| [{}]({}) | {} | {} | {} |\n", clause.id, PageOf(clause.id), clause.title,
-                        Name(clause.standing), TestsCell(clause, by_clause));
+    const auto found = by_clause.find(clause.id);
+    if (found != by_clause.end() && !clause.unmodelled.empty()) {
+      gaps.push_back(fmt::format("docs/spec/{}: {} has a field Unmodelled, but {} decides it",
+                                 clause.page, clause.id, *found->second.begin()));
+    }
+  }
+  for (const ModelPart& part : model) {
+    for (const std::string& id : part.clauses) {
+      if (std::ranges::find(clauses, id, &Clause::id) == clauses.end()) {
+        gaps.push_back(
+            fmt::format("{}: {} names {}, which is no clause", part.file, part.name, id));
+      }
+    }
+  }
+  return gaps;
+}
+
+std::vector<std::string> FindOmissions(std::span<const Clause> clauses,
+                                       std::span<const ModelPart> model) {
+  std::vector<std::string> omissions;
+  const NamesByClause by_clause = GroupByClause(model);
+  for (const Clause& clause : clauses) {
+    const std::string where = fmt::format("docs/spec/{}: {}", clause.page, clause.id);
+    if (clause.doc.empty()) omissions.push_back(where + " has no field Doc");
+    if (!by_clause.contains(clause.id) && clause.unmodelled.empty()) {
+      omissions.push_back(where +
+                          " is decided by no part of the model and has no field Unmodelled");
+    }
+  }
+  return omissions;
+}
+
+std::string RenderIndex(std::span<const Clause> clauses, std::span<const ListedTest> tests,
+                        std::span<const ModelPart> model) {
+  std::string text =
+      "# Clauses, tests and the model\n\n"
+      "Generated from the clause pages, from what the test binaries list and from the sources of "
+      "the\n"
+      "model. How to refresh it: the style test `style/spec_index` says so when it is out of "
+      "date.\n\n"
+      "## From clause to tests and model\n\n"
+      "| clause | claim | standing | tests | model |\n"
+      "| --- | --- | --- | --- | --- |\n";
+  const NamesByClause shown_by = GroupByClause(tests);
+  const NamesByClause decided_by = GroupByClause(model);
+  for (const Clause& clause : clauses) {
+    text += fmt::format("| [{}]({}) | {} | {} | {} | {} |\n", clause.id, clause.page, clause.title,
+                        Name(clause.standing),
+                        NamesCell(clause, shown_by, "not tested", clause.untested),
+                        NamesCell(clause, decided_by, "not modelled", clause.unmodelled));
   }
   text +=
       "\n## From test to clauses\n\n"
@@ -129,6 +167,15 @@ std::string RenderIndex(std::span<const Clause> clauses, std::span<const ListedT
   for (const ListedTest* test : sorted) {
     text += fmt::format("| `{}` | [{}](../../{}) | {} |\n", test->name, test->file, test->file,
                         fmt::join(test->clauses, ", "));
+  }
+  text +=
+      "\n## From model to clauses\n\n"
+      "Functions and constants that make the model's choices, and checks of arguments by name.\n\n"
+      "| part of the model | file | clauses |\n"
+      "| --- | --- | --- |\n";
+  for (const ModelPart& part : model) {
+    text += fmt::format("| `{}` | [{}](../../{}) | {} |\n", part.name, part.file, part.file,
+                        fmt::join(part.clauses, ", "));
   }
   return text;
 }

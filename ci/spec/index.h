@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Clauses against tests: who shows what, and what nobody shows.
+// Clauses against tests and the model: who shows and decides what, and what nobody does.
 #pragma once
 
 #include <span>
@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ci/spec/model_scan.h"
 #include "harness/base/result.h"
 #include "harness/spec/clause.h"
 
@@ -27,7 +28,18 @@ Result<std::vector<ListedTest>> ParseTestList(std::string_view name, std::string
 std::vector<std::string> FindGaps(std::span<const Clause> clauses,
                                   std::span<const ListedTest> tests);
 
+// One line for each clause that says why no part of the model decides it although one does; for
+// each part that names a clause that does not exist.
+std::vector<std::string> FindModelGaps(std::span<const Clause> clauses,
+                                       std::span<const ModelPart> model);
+
+// One line for each clause without Doc, and for each that no part of the model decides and that
+// does not say why.
+std::vector<std::string> FindOmissions(std::span<const Clause> clauses,
+                                       std::span<const ModelPart> model);
+
 // The text of docs/spec/index.md.
-std::string RenderIndex(std::span<const Clause> clauses, std::span<const ListedTest> tests);
+std::string RenderIndex(std::span<const Clause> clauses, std::span<const ListedTest> tests,
+                        std::span<const ModelPart> model);
 
 }  // namespace kct

@@ -10,10 +10,17 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr Clause kShown{"PREFAULT-01", "It is shown", "c",   Standing::kDocumented,
-                        "s",           "all: x",      "any", ""};
-constexpr Clause kExcused{"MEMSLOT-02", "It is excused", "c",   Standing::kDisputed,
-                          "s",          "all: x",        "tdx", "no hardware"};
+constexpr Clause kShown{.id = "PREFAULT-01",
+                        .title = "It is shown",
+                        .standing = Standing::kDocumented,
+                        .page = "prefault.md",
+                        .doc = "none",
+                        .unmodelled = "needs a CPU"};
+constexpr Clause kExcused{.id = "MEMSLOT-02",
+                          .title = "It is excused",
+                          .standing = Standing::kDisputed,
+                          .untested = "no hardware",
+                          .page = "memslot.md"};
 
 ListedTest TestOf(std::vector<std::string> clauses) {
   return {"Suite.Claim", "tests/prefault/a_test.cc", std::move(clauses)};
@@ -95,15 +102,49 @@ TEST(Gaps, ATestOfNoClauseOrOfAnUnknownOneIsOne) {
                           "clause"));
 }
 
+TEST(ModelGaps, ThereAreNoneWhereAClauseIsEitherDecidedOrExcused) {
+  const Clause clauses[] = {kShown, kExcused};
+  const ModelPart model[] = {{"Decide", "harness/model/a.cc", {"MEMSLOT-02"}}};
+  EXPECT_THAT(FindModelGaps(clauses, model), IsEmpty());
+}
+
+TEST(ModelGaps, AClauseThatIsDecidedAndExcusedIsOne) {
+  const Clause clauses[] = {kShown, kExcused};
+  const ModelPart model[] = {{"Decide", "harness/model/a.cc", {"PREFAULT-01"}}};
+  EXPECT_THAT(FindModelGaps(clauses, model),
+              ElementsAre("docs/spec/prefault.md: PREFAULT-01 has a field Unmodelled, but Decide "
+                          "decides it"));
+}
+
+TEST(Omissions, AreAMissingDocAndAClauseThatNothingDecides) {
+  const Clause clauses[] = {kShown, kExcused};
+  EXPECT_THAT(FindOmissions(clauses, {}),
+              ElementsAre("docs/spec/memslot.md: MEMSLOT-02 has no field Doc",
+                          "docs/spec/memslot.md: MEMSLOT-02 is decided by no part of the model and "
+                          "has no field Unmodelled"));
+  const ModelPart model[] = {{"Decide", "harness/model/a.cc", {"MEMSLOT-02"}}};
+  EXPECT_THAT(FindOmissions(clauses, model),
+              ElementsAre("docs/spec/memslot.md: MEMSLOT-02 has no field Doc"));
+}
+
+TEST(ModelGaps, APartThatNamesAnUnknownClauseIsOne) {
+  const ModelPart model[] = {{"Decide", "harness/model/a.cc", {"PREFAULT-99"}}};
+  EXPECT_THAT(FindModelGaps({}, model),
+              ElementsAre("harness/model/a.cc: Decide names PREFAULT-99, which is no clause"));
+}
+
 TEST(Index, LeadsBothWays) {
   const Clause clauses[] = {kShown, kExcused};
   const ListedTest tests[] = {TestOf({"PREFAULT-01"})};
-  const std::string index = RenderIndex(clauses, tests);
+  const ModelPart model[] = {{"Decide", "harness/model/a.cc", {"MEMSLOT-02"}}};
+  const std::string index = RenderIndex(clauses, tests, model);
   EXPECT_THAT(index,
               HasSubstr("| [PREFAULT-01](prefault.md) | It is shown | documented | `Suite.Claim` "
-                        "|\n"));
+                        "| not modelled: needs a CPU |\n"));
   EXPECT_THAT(index, HasSubstr("| [MEMSLOT-02](memslot.md) | It is excused | disputed | not "
-                               "tested: no hardware |\n"));
+                               "tested: no hardware | `Decide` |\n"));
+  EXPECT_THAT(index, HasSubstr("| `Decide` | [harness/model/a.cc](../../harness/model/a.cc) | "
+                               "MEMSLOT-02 |\n"));
   EXPECT_THAT(index, HasSubstr("| `Suite.Claim` | [tests/prefault/a_test.cc](../../tests/prefault/"
                                "a_test.cc) | PREFAULT-01 |\n"));
 }
@@ -114,8 +155,8 @@ TEST(Index, DoesNotDependOnTheOrderOfTheLists) {
   const ListedTest b{"B.Two", "tests/b.cc", {"PREFAULT-01"}};
   const ListedTest one_way[] = {a, b};
   const ListedTest other_way[] = {b, a};
-  EXPECT_EQ(RenderIndex(clauses, one_way), RenderIndex(clauses, other_way));
-  EXPECT_THAT(RenderIndex(clauses, one_way), HasSubstr("| `A.One` `B.Two` |"));
+  EXPECT_EQ(RenderIndex(clauses, one_way, {}), RenderIndex(clauses, other_way, {}));
+  EXPECT_THAT(RenderIndex(clauses, one_way, {}), HasSubstr("| `A.One` `B.Two` |"));
 }
 
 }  // namespace

@@ -7,21 +7,21 @@
 #include <regex>
 #include <sstream>
 
+#include "ci/spec/answer_field.h"
 #include "ci/spec/doc_field.h"
 
 namespace kct {
 namespace {
 
-constexpr std::array<std::string_view, 7> kFields{"Claim",   "Standing", "Source",  "Doc",
-                                                  "Kernels", "Needs",    "Untested"};
-
-bool MayBeLeftOut(std::string_view field) { return field == "Doc" || field == "Untested"; }
+constexpr std::array<std::string_view, 9> kFields{
+    "Claim", "Standing", "Source", "Doc", "Answer", "Kernels", "Needs", "Untested", "Unmodelled"};
+constexpr std::array<std::string_view, 4> kMayBeLeftOut{"Doc", "Answer", "Untested", "Unmodelled"};
 
 // What a machine, kernel or VM must offer before a clause says anything about it.
 constexpr std::array<std::string_view, 25> kNeeds{
-    "any",  "tdp",    "shadow",  "nested", "smm",  "root", "gmem",      "attributes", "swp",
-    "sev",  "sev-es", "snp",     "tdx",    "vfio", "uffd", "apf",       "poison",     "memcg",
-    "numa", "thp",    "hugetlb", "ksm",    "swap", "disk", "soft-dirty"};
+    "any",  "tdp",        "shadow", "nested", "smm",    "root",  "gmem", "attributes", "swp",
+    "sev",  "sev-es",     "snp",    "tdx",    "vfio",   "thp",   "ksm",  "hugetlb",    "swap",
+    "disk", "soft-dirty", "uffd",   "apf",    "poison", "memcg", "numa"};
 
 bool IsOneOf(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
@@ -47,12 +47,17 @@ std::vector<std::string_view> Split(std::string_view text, std::string_view sepa
   }
 }
 
+struct Field {
+  std::string where;  // "docs/spec/prefault.md:14"
+  std::string value;
+};
+
 // A clause while its lines come in.
 struct Draft {
   std::string where;
   std::string id;
   std::string title;
-  std::map<std::string, std::string, std::less<>> fields;
+  std::map<std::string, Field, std::less<>> fields;
   std::string current;  // the field that an indented line goes on with; empty after a blank line
 };
 
@@ -76,7 +81,7 @@ Status AddLine(Draft& draft, const std::string& where, std::string_view line) {
   }
   if (line.front() == ' ') {
     if (draft.current.empty()) return MakeError("{}: this line belongs to no field", where);
-    draft.fields[draft.current] += fmt::format(" {}", text);
+    draft.fields[draft.current].value += fmt::format(" {}", text);
     return {};
   }
   const std::string name(text.substr(0, text.find(' ')));
@@ -88,71 +93,106 @@ Status AddLine(Draft& draft, const std::string& where, std::string_view line) {
     return MakeError("{}: {} has two fields {}", where, draft.id, name);
   const std::string_view value = Trim(text.substr(name.size()));
   if (value.empty()) return MakeError("{}: field {} of {} is empty", where, name, draft.id);
-  draft.fields[name] = value;
+  draft.fields[name] = {where, std::string(value)};
   draft.current = name;
   return {};
 }
 
-Status CheckNeeds(const std::string& where, std::string_view needs) {
-  for (std::string_view need : Split(needs, "|,")) {
+// "prefault.md" of "docs/spec/prefault.md:12".
+std::string PageOf(std::string_view where) {
+  const std::string_view path = where.substr(0, where.rfind(':'));
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
+Result<Standing> ParseStanding(const Draft& draft, const Field& field) {
+  const std::optional<Standing> known = StandingByName(field.value);
+  if (known) return *known;
+  return MakeError("{}: {} has unknown standing '{}'; expected one of {}", field.where, draft.id,
+                   field.value, fmt::join(kStandingNames, " | "));
+}
+
+Status CheckNeeds(const Field& needs) {
+  for (std::string_view need : Split(needs.value, "|,")) {
     if (!IsOneOf(kNeeds, need)) {
-      return MakeError("{}: unknown need '{}'; expected some of {}", where, need, Join(kNeeds));
+      return MakeError("{}: unknown need '{}'; expected some of {}", needs.where, need,
+                       Join(kNeeds));
     }
   }
   return {};
 }
 
 // "6.11..6.17: hangs; 6.18..: EAGAIN"
-Status CheckKernels(const std::string& where, std::string_view kernels) {
+Status CheckKernels(const Field& kernels) {
   static const std::regex entry(
       "(all|[0-9]+\\.[0-9]+(\\.[0-9]+)?(\\.\\.([0-9]+\\.[0-9]+(\\.[0-9]+)?)?)?): .+");
-  for (std::string_view part : Split(kernels, ";")) {
+  for (std::string_view part : Split(kernels.value, ";")) {
     if (!std::regex_match(part.begin(), part.end(), entry)) {
       return MakeError(
           "{}: '{}' is not of the form 'RANGE: what', with a range like 6.11..6.17, "
           "6.18.., 7.3 or all",
-          where, part);
+          kernels.where, part);
     }
   }
   return {};
 }
 
-Status CheckDoc(const Draft& draft, Standing standing) {
-  const auto doc = draft.fields.find("Doc");
-  if (doc == draft.fields.end()) return {};
-  Result<std::vector<DocEntry>> entries = ParseDocField(doc->second);
-  if (!entries) return MakeError("{}: {}: Doc: {}", draft.where, draft.id, entries.error().message);
+Status CheckDoc(const Draft& draft, const Field& doc, Standing standing) {
+  Result<std::vector<DocEntry>> entries = ParseDocField(doc.value);
+  if (!entries) return MakeError("{}: {}: Doc: {}", doc.where, draft.id, entries.error().message);
   if (standing == Standing::kDocumented && std::ranges::all_of(*entries, &DocEntry::IsSilent)) {
-    return MakeError("{}: {} is documented, but its Doc names no sentence", draft.where, draft.id);
+    return MakeError("{}: {} is documented, but its Doc names no sentence", doc.where, draft.id);
+  }
+  return {};
+}
+
+// The claim is what tests assert: an answer that it does not name is a slip in one of the two.
+Status CheckAnswer(const Draft& draft, const Field& answer, std::string_view claim) {
+  Result<std::vector<Answer>> answers = ParseAnswerField(answer.value);
+  if (!answers) {
+    return MakeError("{}: {}: Answer: {}", answer.where, draft.id, answers.error().message);
+  }
+  for (const std::string& name : NamesIn(*answers)) {
+    const std::regex word("\\b" + name + "\\b");
+    if (std::regex_search(claim.begin(), claim.end(), word)) continue;
+    return MakeError("{}: {}: Answer: {} does not stand in the claim", answer.where, draft.id,
+                     name);
   }
   return {};
 }
 
 Result<PageClause> FinishClause(Draft draft) {
   for (std::string_view name : kFields) {
-    if (!MayBeLeftOut(name) && !draft.fields.contains(name)) {
+    if (!IsOneOf(kMayBeLeftOut, name) && !draft.fields.contains(name)) {
       return MakeError("{}: {} has no field {}", draft.where, draft.id, name);
     }
   }
-  const std::string& standing = draft.fields["Standing"];
-  const std::optional<Standing> known = StandingByName(standing);
-  if (!known) {
-    return MakeError("{}: {} has unknown standing '{}'; expected one of {}", draft.where, draft.id,
-                     standing, fmt::join(kStandingNames, " | "));
+  const auto& fields = draft.fields;
+  const auto value = [&](std::string_view name) {
+    const auto field = fields.find(name);
+    return field == fields.end() ? "" : field->second.value;
+  };
+  KCT_TRY(const Standing standing, ParseStanding(draft, fields.find("Standing")->second));
+  if (const auto doc = fields.find("Doc"); doc != fields.end()) {
+    KCT_TRY_STATUS(CheckDoc(draft, doc->second, standing));
   }
-  KCT_TRY_STATUS(CheckDoc(draft, *known));
-  KCT_TRY_STATUS(CheckNeeds(draft.where, draft.fields["Needs"]));
-  KCT_TRY_STATUS(CheckKernels(draft.where, draft.fields["Kernels"]));
-  return PageClause{draft.where,
-                    draft.id,
-                    draft.title,
-                    draft.fields["Claim"],
-                    *known,
-                    draft.fields["Source"],
-                    draft.fields["Kernels"],
-                    draft.fields["Needs"],
-                    draft.fields["Untested"],
-                    draft.fields["Doc"]};
+  if (const auto answer = fields.find("Answer"); answer != fields.end()) {
+    KCT_TRY_STATUS(CheckAnswer(draft, answer->second, value("Claim")));
+  }
+  KCT_TRY_STATUS(CheckNeeds(fields.find("Needs")->second));
+  KCT_TRY_STATUS(CheckKernels(fields.find("Kernels")->second));
+  return PageClause{.where = draft.where,
+                    .page = PageOf(draft.where),
+                    .id = draft.id,
+                    .title = draft.title,
+                    .claim = value("Claim"),
+                    .standing = standing,
+                    .source = value("Source"),
+                    .kernels = value("Kernels"),
+                    .needs = value("Needs"),
+                    .untested = value("Untested"),
+                    .doc = value("Doc"),
+                    .answer = value("Answer"),
+                    .unmodelled = value("Unmodelled")};
 }
 
 }  // namespace

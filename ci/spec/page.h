@@ -8,9 +8,11 @@
 //   Standing  documented
 //   Source    virt/kvm/kvm_main.c:kvm_vcpu_pre_fault_memory
 //   Doc       (may be left out) 4.143 KVM_PRE_FAULT_MEMORY "EINVAL" sha:1a2b3c4d5e
+//   Answer    (where it says what a call answers) KVM_PRE_FAULT_MEMORY EINVAL when size is 0
 //   Kernels   6.11..: as claimed
 //   Needs     any
 //   Untested  (only where no test can show it) why
+//   Unmodelled  (only where no function of the model decides it) why
 //
 // A field may go on in indented lines. A blank line ends the fields.
 #pragma once
@@ -27,6 +29,7 @@ namespace kct {
 
 struct PageClause {
   std::string where;  // "docs/spec/prefault.md:12"
+  std::string page;   // "prefault.md"
   std::string id;
   std::string title;
   std::string claim;
@@ -35,7 +38,10 @@ struct PageClause {
   std::string kernels;
   std::string needs;
   std::string untested;  // empty: has a test
-  std::string doc;       // empty: left out
+  // Empty: left out.
+  std::string doc;
+  std::string answer;
+  std::string unmodelled;
 };
 
 // The clauses of a page. `name` is what errors call it: "NAME:LINE: what is wrong".

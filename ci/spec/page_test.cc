@@ -14,15 +14,17 @@ constexpr std::string_view kGood =
     "Prose of any kind.\n"
     "\n"
     "### PREFAULT-05 · A size of zero is an error\n"
-    "Claim     A prefault of size 0 fails,\n"
+    "Claim     A prefault of size 0 fails with EINVAL,\n"
     "          always.\n"
     "Standing  implemented, not documented\n"
     "Source    a.c:\"f\"\n"
     "Doc       4.1 KVM_SING silent;\n"
     "          4.2 KVM_HUM \"EINVAL\" sha:0123456789\n"
+    "Answer    KVM_SING EINVAL when size is 0\n"
     "Kernels   6.11..6.17: hangs; 6.18..: EAGAIN\n"
     "Needs     swp | snp\n"
     "Untested  no hardware\n"
+    "Unmodelled  no need\n"
     "\n"
     "## Next section\n"
     "More prose.\n";
@@ -39,15 +41,18 @@ TEST(Page, AClauseIsReadFieldByField) {
   ASSERT_EQ(clauses->size(), 1u);
   const PageClause& clause = clauses->front();
   EXPECT_EQ(clause.where, "p.md:4");
+  EXPECT_EQ(clause.page, "p.md");
   EXPECT_EQ(clause.id, "PREFAULT-05");
   EXPECT_EQ(clause.title, "A size of zero is an error");
-  EXPECT_EQ(clause.claim, "A prefault of size 0 fails, always.");
+  EXPECT_EQ(clause.claim, "A prefault of size 0 fails with EINVAL, always.");
   EXPECT_EQ(clause.standing, Standing::kImplemented);
   EXPECT_EQ(clause.source, "a.c:\"f\"");
   EXPECT_EQ(clause.doc, "4.1 KVM_SING silent; 4.2 KVM_HUM \"EINVAL\" sha:0123456789");
+  EXPECT_EQ(clause.answer, "KVM_SING EINVAL when size is 0");
   EXPECT_EQ(clause.kernels, "6.11..6.17: hangs; 6.18..: EAGAIN");
   EXPECT_EQ(clause.needs, "swp | snp");
   EXPECT_EQ(clause.untested, "no hardware");
+  EXPECT_EQ(clause.unmodelled, "no need");
 }
 
 TEST(Page, UntestedMayBeLeftOut) {
@@ -72,7 +77,7 @@ TEST(Page, ADocumentedClauseNamesASentenceIfItHasADocAtAll) {
       ParsePage("p.md", text.replace(text.find(sentence), sentence.size(), "4.2 silent"));
   ASSERT_FALSE(clauses);
   EXPECT_EQ(clauses.error().message,
-            "p.md:4: PREFAULT-05 is documented, but its Doc names no sentence");
+            "p.md:9: PREFAULT-05 is documented, but its Doc names no sentence");
 }
 
 struct BadPage {
@@ -99,26 +104,30 @@ INSTANTIATE_TEST_SUITE_P(
         BadPage{"HeadingWithFullStop", "an error\n", "an error.\n", "p.md:4: heading '### PREF"},
         BadPage{"HeadingWithOneDigit", "-05", "-5", "p.md:4: heading '### PREFAULT-5 "},
         BadPage{"DeeperHeading", "### PRE", "#### PRE", "p.md:4: heading '#### PREFAULT-05"},
-        BadPage{"NoClaim", "Claim     A prefault of size 0 fails,\n          always.\n", "",
-                "p.md:4: PREFAULT-05 has no field Claim"},
+        BadPage{"NoClaim", "Claim     A prefault of size 0 fails with EINVAL,\n          always.\n",
+                "", "p.md:4: PREFAULT-05 has no field Claim"},
         BadPage{"NoKernels", "Kernels   6.11..6.17: hangs; 6.18..: EAGAIN\n", "",
                 "p.md:4: PREFAULT-05 has no field Kernels"},
         BadPage{"EmptyField", "Needs     swp | snp", "Needs",
-                "p.md:12: field Needs of PREFAULT-05"
+                "p.md:13: field Needs of PREFAULT-05"
                 " is empty"},
         BadPage{"TwiceTheField", "Needs     swp | snp", "Claim     Another one.",
-                "p.md:12: PREFAULT-05 has two fields Claim"},
+                "p.md:13: PREFAULT-05 has two fields Claim"},
         BadPage{"UnknownField", "Needs     swp", "Wants     swp",
-                "p.md:12: 'Wants' is no field of a clause; expected one of Claim, Standing"},
+                "p.md:13: 'Wants' is no field of a clause; expected one of Claim, Standing"},
         BadPage{"UnknownStanding", "implemented, not documented", "rumoured",
-                "p.md:4: PREFAULT-05 has unknown standing 'rumoured'; expected one of documented"},
+                "p.md:7: PREFAULT-05 has unknown standing 'rumoured'; expected one of documented"},
         BadPage{"UnknownNeed", "swp | snp", "swp | luck",
-                "p.md:4: unknown need 'luck'; expected some of any"},
+                "p.md:13: unknown need 'luck'; expected some of any"},
         BadPage{"BadRange", "6.11..6.17: hangs", "six: hangs",
-                "p.md:4: 'six: hangs' is not of the form 'RANGE: what'"},
-        BadPage{"BadDoc", "sha:0123456789", "sha:012", "p.md:4: PREFAULT-05: Doc: '4.2 KVM_HUM"},
+                "p.md:12: 'six: hangs' is not of the form 'RANGE: what'"},
+        BadPage{"BadDoc", "sha:0123456789", "sha:012", "p.md:9: PREFAULT-05: Doc: '4.2 KVM_HUM"},
+        BadPage{"BadAnswer", "KVM_SING EINVAL when", "KVM_SING EINVALID when",
+                "p.md:11: PREFAULT-05: Answer: 'EINVALID' is no answer"},
+        BadPage{"AnswerTheClaimDoesNotName", "KVM_SING EINVAL when", "KVM_SING ENOENT when",
+                "p.md:11: PREFAULT-05: Answer: ENOENT does not stand in the claim"},
         BadPage{"ProseInsideAClause", "Untested  no hardware\n", "Untested  no\n\n  more\n",
-                "p.md:15: this line belongs to no field"},
+                "p.md:16: this line belongs to no field"},
         BadPage{"NoClause", "### PREFAULT-05 · A size of zero is an error\n", "",
                 "p.md: this page holds no clause"}),
     [](const auto& test) { return test.param.name; });

@@ -32,11 +32,15 @@ std::string_view Enumerator(Standing standing) {
 std::string RenderTable(std::span<const PageClause> clauses) {
   std::string text = "// Generated from docs/spec.\n";
   for (const PageClause& clause : clauses) {
-    text +=
-        fmt::format("{{{},\n {},\n {},\n {},\n {},\n {},\n {},\n {},\n {}}},\n", Literal(clause.id),
-                    Literal(clause.title), Literal(clause.claim), Enumerator(clause.standing),
-                    Literal(clause.source), Literal(clause.kernels), Literal(clause.needs),
-                    Literal(clause.untested), Literal(clause.doc));
+    text += fmt::format("{{.id = {},\n .title = {},\n .claim = {},\n .standing = {},\n",
+                        Literal(clause.id), Literal(clause.title), Literal(clause.claim),
+                        Enumerator(clause.standing));
+    text += fmt::format(" .source = {},\n .kernels = {},\n .needs = {},\n .untested = {},\n",
+                        Literal(clause.source), Literal(clause.kernels), Literal(clause.needs),
+                        Literal(clause.untested));
+    text += fmt::format(" .page = {},\n .doc = {},\n .answer = {},\n .unmodelled = {}}},\n",
+                        Literal(clause.page), Literal(clause.doc), Literal(clause.answer),
+                        Literal(clause.unmodelled));
   }
   return text;
 }

@@ -34,7 +34,7 @@ const std::vector<Layer>& Layers() {
       {"tests", {"harness", "guest"}},
       {"ci/kernel", {"harness/base", "harness/spec"}},
       {"ci/vm", {"harness/base", "harness/spec", "ci/kernel"}},
-      {"ci/spec", {"harness/base", "harness/spec", "ci/kernel"}},
+      {"ci/spec", {"harness/base", "harness/spec", "harness/model", "ci/kernel"}},
       {"ci/style", {"harness/base", "harness/spec", "ci/kernel"}},
       {"ci", {"harness/base", "harness/spec", "ci", "kct_generated"}},
   };

@@ -7,6 +7,11 @@
 #include <cerrno>
 
 namespace kct {
+namespace {
+
+constexpr int kLargestErrno = EHWPOISON;
+
+}  // namespace
 
 std::string Errno::Name() const {
   if (value_ == 0) return "0";
@@ -17,6 +22,17 @@ std::string Errno::Name() const {
 std::string Errno::Explain() const {
   return fmt::format("{} ({})", Name(),
                      strerrordesc_np(value_) ? strerrordesc_np(value_) : "unknown");
+}
+
+std::optional<Errno> ErrnoByName(std::string_view name) {
+  if (name == "EWOULDBLOCK") return Errno(EWOULDBLOCK);
+  if (name == "EDEADLOCK") return Errno(EDEADLOCK);
+  if (name == "ENOTSUP") return Errno(ENOTSUP);
+  for (int value = 1; value <= kLargestErrno; ++value) {
+    const char* known = strerrorname_np(value);
+    if (known != nullptr && name == known) return Errno(value);
+  }
+  return std::nullopt;
 }
 
 Errno LastErrno() { return Errno(errno); }

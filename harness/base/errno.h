@@ -3,6 +3,7 @@
 // in harness/abi/ioctl.cc only, right after the call it belongs to.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,10 @@ class Errno {
  private:
   int value_ = 0;
 };
+
+// The errno called "EAGAIN"; second names such as EWOULDBLOCK count. nullopt: the C library knows
+// none of that name.
+std::optional<Errno> ErrnoByName(std::string_view name);
 
 // The calling thread's errno. Call it on the line after the system call.
 Errno LastErrno();

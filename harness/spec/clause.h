@@ -37,11 +37,14 @@ struct Clause {
   std::string_view claim;
   Standing standing;
   std::string_view source;
-  std::string_view kernels;   // "6.11..6.17: hangs; 6.18..: EAGAIN"
-  std::string_view needs;     // "tdp", "swp | snp | tdx", "tdp, gmem"
-  std::string_view untested;  // why no test shows it on a default VM; empty: a test does
-  std::string_view doc =
-      {};  // sentences of the kernel's documents, as ci/spec/doc_field.h reads it
+  std::string_view kernels;    // "6.11..6.17: hangs; 6.18..: EAGAIN"
+  std::string_view needs;      // "tdp", "swp | snp | tdx", "tdp, gmem"
+  std::string_view untested;   // why no test shows it on a default VM; empty: a test does
+  std::string_view page = {};  // of docs/spec: "prefault.md"
+  // The rest may be empty.
+  std::string_view doc = {};         // sentences of the kernel's documents: ci/spec/doc_field.h
+  std::string_view answer = {};      // what a call answers: ci/spec/answer_field.h
+  std::string_view unmodelled = {};  // why no function of the model decides it
 };
 
 }  // namespace kct
