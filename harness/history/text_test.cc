@@ -18,27 +18,36 @@ using model::Phase;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr std::string_view kHistory = R"history(kct-history 1
+constexpr std::string_view kHistory =
+    R"history(kct-history 1
 test PrefaultRaces.WithDelete
 kernel 7.3.4+deb13-cloud-amd64
 seed 0x5eed
 vm
-rules tdp prefault readonly-slots guest-memfd attributes=0x0 slot-ids=0x7ffc address-spaces=0x2 first-gfn-beyond=0x1000000000 vm-type=0x0
-lane main
+)history"
+    "rules tdp prefault readonly-slots guest-memfd attributes=0x0 slot-ids=0x7ffc "
+    "address-spaces=0x2 first-gfn-beyond=0x1000000000 vm-type=0x0\n"
+    R"history(lane main
 lane prefault
 lane "vCPU 0"
 @0..4100 main SET_USER_MEMORY_REGION slot=0x1 gpa=0x100000000 size=0x2000 hva=0x7f0000000000 -> 0
 @5210..9044 prefault PRE_FAULT_MEMORY vcpu=0x0 gpa=0x100000000 size=0x2000 -> EAGAIN
  seen @7000 reading
  text "vcpu.PreFault(\"slot\")"
-@5300..9050 prefault PRE_FAULT_MEMORY vcpu=0x1 gpa=0x100000000 size=0x2000 -> 0 gpa=0x100001000 left=0x1000
-@6000..6900 "vCPU 0" READ vcpu=0x0 gpa=0x100000000 size=0x8 emulated -> 0 mmio
-@6100..… main SET_USER_MEMORY_REGION2 slot=0x1 gpa=0x100000000 size=0x0 hva=0x7f0000000000 not-judged
-@9100..9200 main CREATE_GUEST_MEMFD size=0x1000 -> ERRNO4000 refused
+)history"
+    "@5300..9050 prefault PRE_FAULT_MEMORY vcpu=0x1 gpa=0x100000000 size=0x2000 -> 0 "
+    "gpa=0x100001000 left=0x1000\n"
+    R"history(@6000..6900 "vCPU 0" READ vcpu=0x0 gpa=0x100000000 size=0x8 emulated -> 0 mmio
+)history"
+    "@6100..… main SET_USER_MEMORY_REGION2 slot=0x1 gpa=0x100000000 size=0x0 "
+    "hva=0x7f0000000000 not-judged\n"
+    R"history(@9100..9200 main CREATE_GUEST_MEMFD size=0x1000 -> ERRNO4000 refused
 note "ioctl 0xae60 of the VM"
 vm
-rules prefault attributes=0x8 slot-ids=0x1ff address-spaces=0x1 first-gfn-beyond=0x100000 vm-type=0x0
-truncated
+)history"
+    "rules prefault attributes=0x8 slot-ids=0x1ff address-spaces=0x1 "
+    "first-gfn-beyond=0x100000 vm-type=0x0\n"
+    R"history(truncated
 )history";
 
 std::vector<Recording> Parsed(std::string_view text) {
