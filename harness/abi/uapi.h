@@ -77,6 +77,19 @@ struct kvm_pre_fault_memory {
 #define KVM_CAP_GUEST_MEMFD_FLAGS 244
 #endif
 
+#ifndef KVM_MEMORY_ATTRIBUTE_PRIVATE
+#define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
+#endif
+#ifndef KVM_SEV_SNP_PAGE_TYPE_NORMAL
+#define KVM_SEV_SNP_PAGE_TYPE_NORMAL 0x1
+#define KVM_SEV_SNP_PAGE_TYPE_ZERO 0x3
+#define KVM_SEV_SNP_PAGE_TYPE_UNMEASURED 0x4
+#define KVM_SEV_SNP_PAGE_TYPE_SECRETS 0x5
+#define KVM_SEV_SNP_PAGE_TYPE_CPUID 0x6
+#endif
+#ifndef KVM_TDX_MEASURE_MEMORY_REGION
+#define KVM_TDX_MEASURE_MEMORY_REGION (1UL << 0)
+#endif
 #ifndef KVM_X86_DEFAULT_VM
 #define KVM_X86_DEFAULT_VM 0
 #endif
@@ -135,5 +148,6 @@ static_assert(KVM_CAP_MEMORY_ATTRIBUTES == 233 && KVM_CAP_VM_TYPES == 235);
 static_assert(KVM_CAP_GUEST_MEMFD_FLAGS == 244 && KVM_X86_QUIRK_SLOT_ZAP_ALL == 128);
 static_assert(KVM_EXIT_MEMORY_FAULT == 39 && KVM_MEM_GUEST_MEMFD == 4);
 static_assert(GUEST_MEMFD_FLAG_MMAP == 1 && GUEST_MEMFD_FLAG_INIT_SHARED == 2);
+static_assert(KVM_MEMORY_ATTRIBUTE_PRIVATE == 8 && KVM_SEV_SNP_PAGE_TYPE_CPUID == 6);
 static_assert(offsetof(kvm_run, mmio) == kKvmRunExitUnionOffset);
 static_assert(offsetof(kvm_run, exit_reason) == 8 && offsetof(kvm_run, immediate_exit) == 1);

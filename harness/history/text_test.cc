@@ -26,8 +26,8 @@ seed 0x5eed
 ticks-per-us 2100
 vm
 )history"
-    "rules tdp prefault readonly-slots guest-memfd attributes=0x0 "
-    "slot-ids=0x7ffc address-spaces=0x2 first-gfn-beyond=0x1000\n"
+    "rules tdp prefault readonly-slots guest-memfd attributes=0x0 slot-ids=0x7ffc "
+    "address-spaces=0x2 first-gfn-beyond=0x1000 vm-type=0x0\n"
     R"history(lane main
 lane prefault
 lane "vCPU 0"
@@ -41,8 +41,10 @@ lane "vCPU 0"
 @9100..9200 main CREATE_GUEST_MEMFD size=0x1000 -> ERRNO4000 refused
 note "ioctl 0xae60 of the VM"
 vm
-rules prefault attributes=0x8 slot-ids=0x1ff address-spaces=0x1 first-gfn-beyond=0x100000
-truncated
+)history"
+    "rules prefault attributes=0x8 slot-ids=0x1ff address-spaces=0x1 "
+    "first-gfn-beyond=0x100000 vm-type=0x0\n"
+    R"history(truncated
 )history";
 
 std::vector<Recording> Parsed(std::string_view text) {
@@ -166,7 +168,8 @@ TEST(HistoryText, SaysWhatIsWrongAndWhere) {
       {vm + "@0..1 n\n", "h:8: 'n': expected a lane of this VM"},
       {vm + "@0..1 m\n", "h:8: the end of the line: expected an operation"},
       {vm + "@0..1 m PRE_FAULT\n", "h:8: 'PRE_FAULT': expected an operation: SET_USER_"},
-      {vm + "@0..1 m RUN gpa=0\n", "h:8: 'gpa=0': expected of RUN: vcpu=…, emulated,"},
+      {vm + "@0..1 m RUN gpa=0\n",
+       "h:8: 'gpa=0': expected of RUN: vcpu=…, immediate-exit=…, argument=…,"},
       {vm + "@0..1 m RUN vcpu=0x100\n", "h:8: 'vcpu=0x100': expected a number up to 0xff"},
       {vm + "@0..1 m RUN vcpu=0 vcpu=0\n", "h:8: 'vcpu=0': expected vcpu once"},
       {vm + "@0..1 m RUN -> 0\n", "h:8: '->': expected vcpu=… before it"},

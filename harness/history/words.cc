@@ -43,7 +43,9 @@ constexpr OperationField kWordSize = Field<&Operation::size>("size", Written::kU
 
 constexpr std::array kRegionFields{kSlot, kFlags, kGpa, kSize, kHva, kGmem, kGmemOffset};
 constexpr std::array kPreFaultFields{kVcpu, kGpa, kSize, kFlags};
-constexpr std::array kRunFields{kVcpu};
+constexpr std::array kRunFields{kVcpu,
+                                Field<&Operation::flags>("immediate-exit", Written::kUnlessDefault),
+                                Field<&Operation::value>("argument", Written::kUnlessDefault)};
 constexpr std::array kAccessFields{kVcpu, kGpa, kWordSize, kValue};
 constexpr std::array kSlotFields{kSlot};
 constexpr std::array kQuirkFields{Field<&Operation::flags>("quirks")};
@@ -52,7 +54,23 @@ constexpr std::array kCreateGmemFields{kGmem, kSize, kFlags};
 constexpr std::array kCloseGmemFields{kGmem};
 constexpr std::array kPunchGmemFields{kGmem, Field<&Operation::address>("offset"), kSize};
 constexpr std::array kStoreFields{Field<&Operation::address>("hva"),
-                                  Field<&Operation::value>("value")};
+                                  Field<&Operation::value>("value"), kGmem};
+constexpr std::array kLoadFields{Field<&Operation::address>("hva"), kGmem};
+constexpr std::array kAllocateFields{kGmem, Field<&Operation::address>("offset"), kSize,
+                                     Field<&Operation::flags>("mode")};
+constexpr std::array kPoisonFields{kGmem, Field<&Operation::address>("offset")};
+constexpr std::array kVcpuFields{kVcpu, kFlags};
+constexpr std::array kVmFields{kFlags};
+constexpr std::array kExitsFields{Field<&Operation::value>("mask")};
+constexpr std::array kMapFields{kVcpu, kGpa, kSize, Field<&Operation::value>("attributes")};
+constexpr std::array kAnswerFields{kVcpu, Field<&Operation::value>("answer"),
+                                   Field<&Operation::flags>("left-alone", Written::kUnlessDefault)};
+constexpr std::array kAcceptFields{kVcpu, kGpa, kSize};
+constexpr std::array kStartFields{Field<&Operation::value>("policy"), kFlags};
+constexpr std::array kUpdateFields{kGpa, kSize, kHva, Field<&Operation::value>("type"), kFlags};
+constexpr std::array kInitVmFields{Field<&Operation::size>("entries"), kFlags};
+constexpr std::array kPopulateFields{kVcpu, kGpa, kSize, kHva, kFlags};
+constexpr std::array kTableFields{kVcpu, kGpa, kValue};
 constexpr std::array kDropFields{Field<&Operation::address>("hva"), kSize};
 constexpr std::array kModeFields{kVcpu, Field<&Operation::flags>("smm")};
 
@@ -77,22 +95,50 @@ const std::array kOperationWords{
     OperationWord{"HOST_STORE", Of(Kind::kWriteHost), kStoreFields},
     OperationWord{"HOST_DROP", Of(Kind::kDropHost), kDropFields},
     OperationWord{"SET_MODE", Of(Kind::kSetMode), kModeFields},
+    OperationWord{"HOST_LOAD", Of(Kind::kReadHost), kLoadFields},
+    OperationWord{"ALLOCATE_GUEST_MEMFD", Of(Kind::kAllocateGuestMemfd), kAllocateFields},
+    OperationWord{"POISON_GUEST_MEMFD", Of(Kind::kPoisonGuestMemfd), kPoisonFields},
+    OperationWord{"CREATE_VCPU", Of(Kind::kCreateVcpu), kVcpuFields},
+    OperationWord{"EXIT_HYPERCALL", Of(Kind::kEnableExits), kExitsFields},
+    OperationWord{"MAP_GPA_RANGE", Of(Kind::kMapGpaRange), kMapFields},
+    OperationWord{"ANSWER_EXIT", Of(Kind::kAnswerExit), kAnswerFields},
+    OperationWord{"ACCEPT", Of(Kind::kAccept), kAcceptFields},
+    OperationWord{"SEV_INIT2", Of(Kind::kSnpInit), kVmFields},
+    OperationWord{"SNP_LAUNCH_START", Of(Kind::kSnpLaunchStart), kStartFields},
+    OperationWord{"SNP_LAUNCH_UPDATE", Of(Kind::kSnpLaunchUpdate), kUpdateFields},
+    OperationWord{"SNP_LAUNCH_FINISH", Of(Kind::kSnpLaunchFinish), kVmFields},
+    OperationWord{"TDX_INIT_VM", Of(Kind::kTdxInitVm), kInitVmFields},
+    OperationWord{"TDX_INIT_VCPU", Of(Kind::kTdxInitVcpu), kVcpuFields},
+    OperationWord{"TDX_INIT_MEM_REGION", Of(Kind::kTdxInitMemRegion), kPopulateFields},
+    OperationWord{"TDX_FINALIZE_VM", Of(Kind::kTdxFinalizeVm), kVmFields},
+    OperationWord{"WRITE_PAGE_TABLE", Of(Kind::kWritePageTable), kTableFields},
+    OperationWord{"TRANSLATE", Of(Kind::kTranslate), kTableFields},
 };
 
 constexpr std::array kOperationMarks{
     Mark<Operation>{"emulated", &Operation::emulated},
     Mark<Operation>{"may-be-interrupted", &Operation::may_be_interrupted},
     Mark<Operation>{"may-fault", &Operation::may_fault},
+    Mark<Operation>{"may-be-poisoned", &Operation::may_be_poisoned},
+    Mark<Operation>{"private", &Operation::is_private},
 };
 constexpr std::array kOutcomeMarks{
     Mark<Outcome>{"mmio", &Outcome::mmio},
     Mark<Outcome>{"memory-fault", &Outcome::memory_fault},
+    Mark<Outcome>{"private-fault", &Outcome::fault_is_private},
+    Mark<Outcome>{"exit", &Outcome::exits},
+    Mark<Outcome>{"exception", &Outcome::exception},
 };
 constexpr std::array kRuleMarks{
     Mark<Rules>{"tdp", &Rules::two_dimensional_paging},
     Mark<Rules>{"prefault", &Rules::prefault},
     Mark<Rules>{"readonly-slots", &Rules::readonly_slots},
     Mark<Rules>{"guest-memfd", &Rules::guest_memfd},
+    Mark<Rules>{"no-attributes", &Rules::lacks_attributes},
+    Mark<Rules>{"clearing-needs-memory", &Rules::clearing_needs_memory},
+    Mark<Rules>{"answer-not-preset", &Rules::answer_is_not_preset},
+    Mark<Rules>{"answer-not-checked", &Rules::answer_is_not_checked},
+    Mark<Rules>{"huge-private-pages", &Rules::huge_private_pages},
 };
 
 template <typename Owner, auto member>
@@ -112,6 +158,10 @@ constexpr std::array kRuleNumbers{
     NumberOf<Rules, &Rules::slot_ids>("slot-ids"),
     NumberOf<Rules, &Rules::address_spaces>("address-spaces"),
     NumberOf<Rules, &Rules::first_gfn_beyond>("first-gfn-beyond"),
+    Number<Rules>{
+        "vm-type", [](const Rules& rules) { return static_cast<uint64_t>(rules.vm_type); },
+        [](Rules& rules, uint64_t value) { rules.vm_type = static_cast<model::VmType>(value); },
+        static_cast<uint64_t>(model::VmType::kTdx)},
 };
 
 constexpr std::array kCallMarks{
@@ -119,12 +169,13 @@ constexpr std::array kCallMarks{
     Mark<RecordedCall>{"not-judged", &RecordedCall::any_answer},
 };
 
-constexpr std::array<PhaseWord, 6> kPhases{{
+constexpr std::array<PhaseWord, 7> kPhases{{
     {"called", Phase::kCalled},
     {"invalidated", Phase::kInvalidated},
     {"swapped", Phase::kSwapped},
     {"reading", Phase::kReading},
     {"in-guest", Phase::kInGuest},
+    {"faulted", Phase::kFaulted},
     {"over", Phase::kOver},
 }};
 

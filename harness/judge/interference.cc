@@ -66,6 +66,8 @@ bool MayInterfere(const model::Rules& rules, const State& state, const Pending& 
                   const Pending& b) {
   // A planted bug may tie together whatever it likes.
   if (rules.planted != model::Planted()) return true;
+  // A first access makes a page the guest's, one that was not accepted kills the VM.
+  if (rules.has_private_memory()) return true;
   const Kind first = a.op.kind, second = b.op.kind;
   if (!IsKnown(first) || !IsKnown(second)) return true;
   if (first == Kind::kSetRegion) return UpdateInterferes(state, a.op, b);

@@ -25,19 +25,41 @@ uint64_t PagesDone(const RecordedCall& call) {
   return call.seen.left > call.op.size ? 0 : (call.op.size - call.seen.left) / model::kPageBytes;
 }
 
+bool IsSameFault(const Outcome& outcome, const Outcome& seen) {
+  return outcome.memory_fault == seen.memory_fault &&
+         outcome.fault_is_private == seen.fault_is_private;
+}
+
+bool IsSameRemainder(const Outcome& outcome, const Outcome& seen) {
+  return outcome.left == seen.left && outcome.address == seen.address;
+}
+
 bool IsWhatWasSeen(const RecordedCall& call, const Outcome& outcome) {
   const Outcome& seen = call.seen;
   if (outcome.error != seen.error) return false;
   switch (call.op.kind) {
     case Kind::kPreFault:
       return outcome.left == seen.left && outcome.address == seen.address &&
-             outcome.memory_fault == seen.memory_fault;
+             IsSameFault(outcome, seen);
     case Kind::kAccess:
-      if (outcome.mmio != seen.mmio || outcome.memory_fault != seen.memory_fault) return false;
+      if (outcome.mmio != seen.mmio || !IsSameFault(outcome, seen)) return false;
+      if (outcome.exception || seen.exception) return outcome.exception == seen.exception;
       return seen.error != Errno() || seen.mmio || call.op.size == 0 ||
              call.op.access == model::Access::kWrite || outcome.value == seen.value;
+    case Kind::kAccept:
+      return IsSameFault(outcome, seen) && outcome.value == seen.value;
     case Kind::kGetDirtyLog:
+    case Kind::kReadHost:
+    case Kind::kTranslate:
       return seen.error != Errno() || outcome.value == seen.value;
+    case Kind::kSnpLaunchUpdate:
+      return seen.error != Errno() || IsSameRemainder(outcome, seen);
+    case Kind::kTdxInitMemRegion:
+      return IsSameRemainder(outcome, seen);
+    case Kind::kMapGpaRange:
+    case Kind::kAnswerExit:
+      return seen.error != Errno() || (outcome.exits == seen.exits && outcome.value == seen.value &&
+                                       IsSameRemainder(outcome, seen));
     default:
       return true;
   }
@@ -155,11 +177,14 @@ Search::Key Search::KeyOf(const Configuration& configuration, std::size_t point,
   for (const ActiveCall& call : configuration.active) {
     const Pending& pending = call.pending;
     const uint64_t old_reader = pending.since != state.swaps ? 1 : 0;
-    uint64_t mixed =
-        (call.call + 1) * 0xff51afd7ed558ccd ^
-        (static_cast<uint64_t>(pending.phase) << 56 | pending.done << 20 | old_reader) *
-            0xc4ceb9fe1a85ec53;
+    const uint64_t old_page = pending.invalidated != state.rare->invalidated ? 2 : 0;
+    const uint64_t took_private = pending.was_private ? 4 : 0;
+    uint64_t mixed = (call.call + 1) * 0xff51afd7ed558ccd ^
+                     (static_cast<uint64_t>(pending.phase) << 56 | pending.done << 20 | old_reader |
+                      old_page | took_private) *
+                         0xc4ceb9fe1a85ec53;
     mixed ^= static_cast<uint64_t>(pending.outcome.error.value()) << 40 ^ pending.outcome.value;
+    if (pending.op.kind == Kind::kTranslate) mixed ^= pending.found << 8;
     mixed = (mixed ^ mixed >> 31) * 0x94d049bb133111eb;
     first += mixed;
     second ^= (mixed << 23 | mixed >> 41) * 0xd6e8feb86659fd93;
@@ -281,6 +306,7 @@ bool Search::CanLeadToWhatWasSeen(const ActiveCall& call, const Choice& choice) 
     case Move::kRevert:
       return choice.error == recorded.seen.error;
     case Move::kStop:
+      if (call.pending.op.kind != Kind::kPreFault) return true;
       return recorded.seen.error == (call.pending.done > 0 ? Errno() : choice.error);
     case Move::kReplace:
       return recorded.seen.error == Errno();

@@ -8,6 +8,7 @@ namespace kct {
 Result<std::vector<Point>> TimelineOf(const Recording& recording) {
   std::vector<Point> points;
   bool hangs = false;
+  std::size_t files = 0;
   points.reserve(2 * recording.calls.size() + recording.sightings.size());
   for (uint32_t i = 0; i < recording.calls.size(); ++i) {
     const RecordedCall& call = recording.calls[i];
@@ -18,6 +19,11 @@ Result<std::vector<Point>> TimelineOf(const Recording& recording) {
     if (call.op.vcpu >= model::kMostVcpus) {
       return MakeError("call {} is of vCPU {}; at most {} can be judged", i, call.op.vcpu,
                        model::kMostVcpus);
+    }
+    files += call.op.kind == model::Kind::kCreateGuestMemfd ? 1 : 0;
+    if (call.op.gmem >= static_cast<int32_t>(model::kMostFiles) || files > model::kMostFiles) {
+      return MakeError("call {} is about guest_memfd {} of {}; at most {} can be judged", i,
+                       call.op.gmem, files, model::kMostFiles);
     }
     points.push_back({call.begin, Point::Kind::kBegin, i, model::Phase::kCalled});
     if (call.returned) points.push_back({call.end, Point::Kind::kEnd, i, model::Phase::kOver});

@@ -6,36 +6,19 @@
 
 #include "harness/abi/uapi.h"
 #include "harness/model/families.h"
+#include "harness/model/words.h"
 
 namespace kct::model {
 namespace {
 
-// Where the word is that the access is about.
-struct Place {
-  int32_t gmem;
-  uint64_t address;
-};
-
-Place PlaceOf(const Slot& slot, const Operation& op) {
+// What the guest's accesses reach, and KVM's own, which know the host's memory only.
+Place PlaceOf(const Rules& rules, const Slot& slot, const Operation& op, bool is_private) {
   const uint64_t offset = op.address - slot.gfn * kPageBytes;
-  if (slot.gmem_only) return {slot.gmem, slot.gmem_page * kPageBytes + offset};
+  const bool from_file = (is_private && slot.gmem >= 0) || slot.gmem_only;
+  if (from_file && (!op.emulated || rules.planted.Is(Bug::kEmulatorReachesFile))) {
+    return {slot.gmem, slot.gmem_page * kPageBytes + offset};
+  }
   return {-1, slot.host * kPageBytes + offset};
-}
-
-Word* FindWord(State& state, const Place& place) {
-  for (Word& word : state.words) {
-    if (word.gmem == place.gmem && word.address == place.address) return &word;
-  }
-  return nullptr;
-}
-
-// A word more than can be kept is one that nobody knows.
-void Remember(State& state, const Place& place, uint64_t value) {
-  if (Word* word = FindWord(state, place)) {
-    word->value = value;
-  } else if (!state.words.full()) {
-    state.words.push_back({place.gmem, place.address, value});
-  }
 }
 
 void MarkDirty(const Rules& rules, Slot& slot, const Operation& op) {
@@ -86,11 +69,13 @@ Choices SlotChoices(const Rules& rules, const State& state, const Pending& call,
     return GoingChoices(rules, state, op, space);
   }
   if (IsWrittenReadonly(rules, slot, op)) return One(kToMmio);
-  if (slot.gmem_only && state.files[static_cast<std::size_t>(slot.gmem)].closed) {
-    return One({.move = Move::kFail,
-                .error = Errno(EFAULT),
-                .memory_fault = true,
-                .clause = "MEMSLOT-26"});
+  if (slot.gmem_only && !op.emulated) {
+    if (const auto why = WhyFileFails(rules, state, slot, PageOf(op.address))) {
+      return One({.move = Move::kFail,
+                  .error = Errno(why->error),
+                  .memory_fault = true,
+                  .clause = why->clause});
+    }
   }
   const Entry* entry = FindEntry(state, space, PageOf(op.address));
   const bool faults =
@@ -98,14 +83,57 @@ Choices SlotChoices(const Rules& rules, const State& state, const Pending& call,
   if (faults && call.phase == Phase::kCalled) {
     return One({.move = Move::kEnter, .clause = "MEMSLOT-01"});
   }
+  if (!state.rare.untouched()) {
+    if (state.FindInvalidation(slot, PageOf(op.address)) != nullptr) {
+      if (!rules.planted.Is(Bug::kFaultFailsDuringInvalidation)) return {};
+      return One({.move = Move::kFail, .error = Errno(EAGAIN), .clause = "MN-05"});
+    }
+    const bool looked_up_before =
+        call.phase == Phase::kReading && call.invalidated != state.rare->invalidated;
+    if (looked_up_before && !rules.planted.Is(Bug::kFaultMapsStalePage)) {
+      return One({.move = Move::kRetry, .clause = "MN-05"});
+    }
+  }
   Choices choices = One(kToMemory);
-  if (op.may_fault) {
-    choices.push_back({.move = Move::kFail, .error = Errno(EFAULT), .clause = "MEMSLOT-26"});
+  if (op.may_fault && op.emulated && !rules.planted.Is(Bug::kEmulatorFailsOnBadMemory)) {
+    choices.push_back({.move = Move::kMmio, .error = Errno(), .clause = "RUN-10"});
+  } else if (op.may_fault) {
+    choices.push_back({.move = Move::kFail,
+                       .error = Errno(EFAULT),
+                       .memory_fault = rules.planted.Is(Bug::kBadMemoryIsDescribed),
+                       .clause = "RUN-04"});
   }
   if (op.may_be_interrupted) {
     choices.push_back({.move = Move::kFail, .error = Errno(EINTR), .clause = "MEMSLOT-27"});
   }
   return choices;
+}
+
+// Whether the access takes the page as private; always false where there is no private memory.
+bool TakesAsPrivate(const Rules& rules, const Pending& call) {
+  return rules.has_private_memory() && call.was_private;
+}
+
+// Begins a fault: which slots it sees, and what the page is.
+void BeginFault(const Rules& rules, State& state, Pending& call) {
+  const Operation& op = call.op;
+  EnterReaders(state, call);
+  call.phase = Phase::kReading;
+  call.was_private = IsTakenAsPrivate(rules, state, op);
+  call.invalidated = state.rare->invalidated;
+  if (!rules.planted.Is(Bug::kFaultMapsStalePage)) return;
+  const Slot* slot = state.FindSlot(state.SpaceOf(op.vcpu), PageOf(op.address));
+  if (slot == nullptr || op.size == 0) return;
+  call.found =
+      ReadWord(rules, state, PlaceOf(rules, *slot, op, TakesAsPrivate(rules, call)), call.found);
+}
+
+const LeftBehind* FindLeftBehind(const State& state, uint64_t gpa) {
+  if (state.rare.untouched()) return nullptr;
+  for (const LeftBehind& left : state.rare->left_behind) {
+    if (left.gpa == gpa) return &left;
+  }
+  return nullptr;
 }
 
 void ReachMemory(const Rules& rules, State& state, Pending& call) {
@@ -118,15 +146,21 @@ void ReachMemory(const Rules& rules, State& state, Pending& call) {
   }
   AddEntry(rules, state, space, PageOf(op.address), op.access);
   if (IsWrite(op)) MarkDirty(rules, *slot, op);
-  if (op.size == 0) return;
-  const Place place = PlaceOf(*slot, op);
-  if (IsWrite(op)) return Remember(state, place, op.value);
-  if (const Word* word = FindWord(state, place)) {
-    call.outcome.value = word->value;
-  } else {
-    call.outcome.value = call.found;
-    Remember(state, place, call.found);
+  const Place place = PlaceOf(rules, *slot, op, TakesAsPrivate(rules, call));
+  if (op.size == 0) {
+    if (IsWrite(op)) ForgetWord(state, place);
+    return;
   }
+  if (IsWrite(op)) return WriteWord(state, place, op.value);
+  if (call.phase == Phase::kReading && call.invalidated != state.rare->invalidated) {
+    // Only a planted bug comes here: the page that was looked up is mapped although it is gone.
+    state.rare.Write().left_behind.push_back({op.address, call.found});
+  }
+  if (const LeftBehind* left = FindLeftBehind(state, op.address)) {
+    call.outcome.value = left->value;
+    return;
+  }
+  call.outcome.value = ReadWord(rules, state, place, call.found);
 }
 
 // --- planted bugs: what was MMIO once -------------------------------------------------------
@@ -158,6 +192,7 @@ Choices AccessChoices(const Rules& rules, const State& state, const Pending& cal
   const Operation& op = call.op;
   if (RemembersMmio(rules, state, PageOf(op.address))) return One(kToMmio);
   if ((state.running_vcpus & BitOf(op.vcpu)) == 0) return {};
+  if (rules.has_private_memory()) return PrivateVmChoices(rules, state, call);
   const uint32_t space = state.SpaceOf(op.vcpu);
   const Slot* slot = state.FindSlot(space, PageOf(op.address));
   if (slot != nullptr) return SlotChoices(rules, state, call, *slot);
@@ -173,15 +208,31 @@ void TakeAccess(const Rules& rules, State& state, Pending& call, const Choice& c
   const bool reading = call.phase == Phase::kReading;
   switch (choice.move) {
     case Move::kEnter:
-      EnterReaders(state, call);
-      call.phase = Phase::kReading;
+      return BeginFault(rules, state, call);
+    case Move::kFault:
+      LeaveReaders(state, call);
+      call.phase = Phase::kFaulted;
+      return;
+    case Move::kSplit:
+      SplitEntry(rules, state, PageOf(call.op.address));
+      call.phase = Phase::kCalled;
+      return;
+    case Move::kResume:
+      call.phase = Phase::kCalled;
       return;
     case Move::kRetry:
       LeaveReaders(state, call);
       call.phase = Phase::kCalled;
       return;
     case Move::kMemory:
+      if (TakesAsPrivate(rules, call) &&
+          LandOnPrivatePage(rules, state, call) == Landing::kElsewhere) {
+        break;
+      }
       ReachMemory(rules, state, call);
+      break;
+    case Move::kKill:
+      state.rare.Write().dead = true;
       break;
     case Move::kMmio:
       call.outcome.mmio = true;
@@ -189,6 +240,7 @@ void TakeAccess(const Rules& rules, State& state, Pending& call, const Choice& c
       break;
     default:
       call.outcome.memory_fault = choice.memory_fault;
+      call.outcome.fault_is_private = choice.fault_is_private;
       break;
   }
   if (reading) LeaveReaders(state, call);

@@ -181,14 +181,18 @@ const std::vector<BehaviourBug>& BehaviourBugs() {
   return bugs;
 }
 
-std::vector<PlantedBug> AllPlantedBugs() {
+namespace {
+
+std::vector<PlantedBug> PlantEach(const std::vector<BehaviourBug>& behaviours, Shown shown) {
   std::vector<PlantedBug> all;
-  for (const BehaviourBug& bug : BehaviourBugs()) {
+  for (const BehaviourBug& bug : behaviours) {
     all.push_back(
         {std::string(bug.name), bug.clause, std::string(bug.description), {.bug = bug.bug}});
   }
-  int index = 0;
+  int index = -1;
   for (const Check& check : AllChecks()) {
+    ++index;
+    if (check.shown != shown) continue;
     if (!check.has_a_double) {
       all.push_back({fmt::format("{}-dropped", check.name),
                      check.clause,
@@ -199,14 +203,21 @@ std::vector<PlantedBug> AllPlantedBugs() {
                    check.clause,
                    fmt::format("ENXIO instead of {} where {}", check.answer.Name(), check.when),
                    {.check = index, .fault = CheckFault::kOtherErrno}});
-    ++index;
   }
   return all;
 }
 
+}  // namespace
+
+std::vector<PlantedBug> AllPlantedBugs() { return PlantEach(BehaviourBugs(), Shown::kBySuites); }
+
+std::vector<PlantedBug> AllAreaBugs() { return PlantEach(AreaBugs(), Shown::kByScenarios); }
+
 std::optional<Planted> FindPlantedBug(std::string_view name) {
-  for (const PlantedBug& bug : AllPlantedBugs()) {
-    if (bug.name == name) return bug.planted;
+  for (const auto& list : {AllPlantedBugs(), AllAreaBugs()}) {
+    for (const PlantedBug& bug : list) {
+      if (bug.name == name) return bug.planted;
+    }
   }
   return std::nullopt;
 }

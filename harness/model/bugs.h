@@ -109,6 +109,81 @@ enum class Bug : uint8_t {
   // --- KVM_GET_DIRTY_LOG
   kDirtyLogLosesWrites,
   kDirtyLogIsFull,
+  // --- KVM_RUN
+  kMemoryFaultHidesPrivate,
+  kBadMemoryIsDescribed,
+  kEmulatorFailsOnBadMemory,
+  kClosedFileIsReached,
+  kPoisonIsBadAddress,
+  kPrivateWithoutSlotIsMmio,
+  kPrivateReachesHostMemory,
+  kMismatchIsIgnored,
+  kDeadVmAnswers,
+  // --- guest_memfd
+  kHostReachesPrivateFile,
+  kFreshPageIsNotZero,
+  kPunchedPageStays,
+  kFreedPageStaysPrivate,
+  kContentsGoWithSlot,
+  kSlotOfClosedFileStays,
+  kMappableFileIsInert,
+  kEmulatorReachesFile,
+  kInertFileBacksSlot,
+  kPoisonIsNotNoticed,
+  kPoisonOutlivesPunch,
+  // --- attributes
+  kRepeatedAttributesAreRefused,
+  kAttributesNeedSlot,
+  kAttributesGoWithSlot,
+  kAttributesAreHalfApplied,
+  kConversionDropsContents,
+  kConversionFailsWhereMapped,
+  // --- exits
+  kReservedAttributesAreRefused,
+  kBadRangeExits,
+  kExitsThoughNotEnabled,
+  kAnswerIsNotPreset,
+  kPlainAnswerIsChecked,
+  // --- SEV-SNP
+  kUpdateSaysWhy,
+  kPopulateTakesPageTwice,
+  kUpdateLosesProgress,
+  kPopulateTakesSharedPages,
+  kUpdateCrossesSlots,
+  kFinishProtectsLate,
+  kFinishLeavesPrefaultOff,
+  kSizeMismatchIsNotSplit,
+  kSplitForgetsValidation,
+  kSmallRmpFaultFails,
+  kRmpFaultExits,
+  kConversionFreesPrivatePages,
+  kFaultLeavesPageShared,
+  kUnknownPageStateExits,
+  kRefusedStateChangeFailsRun,
+  kUnknownAnswerIsTaken,
+  kExitConverts,
+  // --- TDX
+  kRegionHidesItsFailure,
+  kRegionForgetsItsProgress,
+  kLaunchDoesNotWaitForVcpus,
+  kTdxReachesUnacceptedPage,
+  kTdxRetriesWhileSlotGoes,
+  kUnalignedMapGpaExits,
+  kMapGpaIsOneExit,
+  kMapGpaStopsAfterOneExit,
+  kMapGpaForgetsWhereItWas,
+  kPrivatePagesOutliveSlot,
+  kPrivatePagesOutliveConversion,
+  // --- shadow paging
+  kTrackingZapsNothing,
+  kTrackingLooksBeforeTheWrite,
+  kShadowedEntryIsNotReread,
+  // --- mmu notifiers
+  kDroppedPageStays,
+  kInvalidationLeavesEntries,
+  kFaultMapsStalePage,
+  kFaultFailsDuringInvalidation,
+  kUpdateDoesNotWaitForInvalidations,
   kCount
 };
 
@@ -119,7 +194,10 @@ struct BehaviourBug {
   std::string_view description;
 };
 
+// Those that the suites of tests have to notice.
 const std::vector<BehaviourBug>& BehaviourBugs();
+// Those that the model's own scenarios have to notice: of areas that have no suite yet.
+const std::vector<BehaviourBug>& AreaBugs();
 
 enum class CheckFault : uint8_t { kNone, kDropped, kOtherErrno };
 
@@ -140,9 +218,11 @@ struct PlantedBug {
   Planted planted;
 };
 
-// All that can be planted: both kinds.
+// All that the suites have to notice: both kinds.
 std::vector<PlantedBug> AllPlantedBugs();
-// none: there is no bug of that name.
+// All that the scenarios have to notice.
+std::vector<PlantedBug> AllAreaBugs();
+// Of either. none: there is no bug of that name.
 std::optional<Planted> FindPlantedBug(std::string_view name);
 
 }  // namespace kct::model

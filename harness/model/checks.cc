@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <vector>
 
 #include "harness/abi/uapi.h"
 
@@ -34,6 +35,26 @@ bool Overlaps(const State& state, const Operation& op) {
 // kSetRegion of a slot that exists, with a size.
 const Slot* Changed(const State& state, const Operation& op) {
   return op.size == 0 ? nullptr : state.FindSlotById(op.slot);
+}
+
+// The file that a new slot is to be bound to; nullptr: none of this VM's.
+const GuestMemfd* FileToBind(const State& state, const Operation& op) {
+  const auto number = static_cast<std::size_t>(op.gmem);
+  return op.gmem >= 0 && number < state.files.size() ? &state.files[number] : nullptr;
+}
+
+bool Binds(const State& state, const Operation& op) {
+  return op.size != 0 && (op.flags & KVM_MEM_GUEST_MEMFD) != 0 &&
+         state.FindSlotById(op.slot) == nullptr;
+}
+
+bool IsBound(const State& state, const Operation& op) {
+  const uint64_t first = PageOf(op.gmem_offset), last = first + PageOf(op.size) - 1;
+  for (const Slot& slot : state.slots) {
+    if (slot.gmem != op.gmem) continue;
+    if (slot.gmem_page <= last && first <= slot.gmem_page + slot.pages - 1) return true;
+  }
+  return false;
 }
 
 bool TakesAPlace(const State& state, const Operation& op) {
@@ -72,13 +93,20 @@ const std::array kChecks{
           [](R, S, O op) {
             return op.size > kEndOfUserSpace || op.host > kEndOfUserSpace - op.size;
           }},
+    Check{Kind::kSetRegion, "region-gmem-offset", "the offset in the file is unaligned, or wraps",
+          "GMEM-20", Errno(EINVAL),
+          [](R, S, O op) {
+            return (op.flags & KVM_MEM_GUEST_MEMFD) != 0 &&
+                   (Unaligned(op.gmem_offset) || op.gmem_offset + op.size < op.gmem_offset);
+          },
+          Shown::kByScenarios},
     Check{Kind::kSetRegion, "region-space-beyond-limit", "there is no such address space",
           "MEMSLOT-18", Errno(EINVAL),
           [](R rules, S, O op) { return op.slot >> 16 >= rules.address_spaces; }},
     Check{Kind::kSetRegion, "region-id-beyond-limit", "there is no such slot id", "MEMSLOT-17",
           Errno(EINVAL), [](R rules, S, O op) { return (op.slot & 0xffff) >= rules.slot_ids; }},
     Check{Kind::kSetRegion, "region-wraps", "the guest range wraps", "MEMSLOT-14", Errno(EINVAL),
-          [](R, S, O op) { return op.address + op.size < op.address; }, true},
+          [](R, S, O op) { return op.address + op.size < op.address; }, Shown::kBySuites, true},
     Check{Kind::kSetRegion, "region-too-many-pages", "the slot has 2^31 pages or more",
           "MEMSLOT-19", Errno(EINVAL), [](R, S, O op) { return PageOf(op.size) > kMostPages; }},
     Check{Kind::kSetRegion, "region-delete-of-nothing", "there is no slot to delete", "MEMSLOT-10",
@@ -112,6 +140,24 @@ const std::array kChecks{
     Check{Kind::kSetRegion, "region-overlap", "the range overlaps another slot", "MEMSLOT-07",
           Errno(EEXIST),
           [](R, S state, O op) { return TakesAPlace(state, op) && Overlaps(state, op); }},
+    Check{Kind::kSetRegion, "region-gmem-bad-descriptor", "there is no such file", "GMEM-19",
+          Errno(EBADF),
+          [](R, S state, O op) {
+            const GuestMemfd* file = FileToBind(state, op);
+            return Binds(state, op) && op.gmem != -2 && (file == nullptr || file->closed);
+          },
+          Shown::kByScenarios},
+    Check{Kind::kSetRegion, "region-gmem-of-others", "the file is no guest_memfd of this VM",
+          "GMEM-19", Errno(EINVAL),
+          [](R, S state, O op) { return Binds(state, op) && op.gmem == -2; }, Shown::kByScenarios},
+    Check{Kind::kSetRegion, "region-gmem-beyond-file", "the range leaves the file", "GMEM-20",
+          Errno(EINVAL),
+          [](R, S state, O op) {
+            const GuestMemfd* file = FileToBind(state, op);
+            return Binds(state, op) && file != nullptr &&
+                   PageOf(op.gmem_offset) + PageOf(op.size) > file->pages;
+          },
+          Shown::kByScenarios},
     Check{Kind::kSetRegion, "region-beyond-address-width",
           "a new slot ends beyond the guest addresses", "MEMSLOT-15", Errno(EINVAL),
           [](R rules, S state, O op) {
@@ -119,6 +165,10 @@ const std::array kChecks{
             return op.size != 0 && state.FindSlotById(op.slot) == nullptr &&
                    PageOf(op.address) + PageOf(op.size) > rules.first_gfn_beyond;
           }},
+    Check{Kind::kSetRegion, "region-gmem-bound-twice", "a page of the file is bound already",
+          "GMEM-21", Errno(EEXIST),
+          [](R, S state, O op) { return Binds(state, op) && op.gmem >= 0 && IsBound(state, op); },
+          Shown::kByScenarios},
     Check{Kind::kPreFault, "prefault-flags", "a flag is set", "PREFAULT-03", Errno(EINVAL),
           [](R, S, O op) { return op.flags != 0; }},
     Check{Kind::kPreFault, "prefault-unaligned", "the range is unaligned", "PREFAULT-04",
@@ -134,14 +184,38 @@ const std::array kChecks{
 
 }  // namespace
 
-std::span<const Check> AllChecks() { return kChecks; }
+namespace {
+
+struct Table {
+  std::vector<Check> checks;
+  std::array<std::vector<uint16_t>, 256> of_kind;  // indices, in order
+};
+
+const Table& AllInOrder() {
+  static const Table table = [] {
+    Table made;
+    made.checks.assign(kChecks.begin(), kChecks.end());
+    made.checks.insert(made.checks.end(), AreaChecks().begin(), AreaChecks().end());
+    for (std::size_t i = 0; i < made.checks.size(); ++i) {
+      made.of_kind[static_cast<std::size_t>(made.checks[i].kind)].push_back(
+          static_cast<uint16_t>(i));
+    }
+    return made;
+  }();
+  return table;
+}
+
+}  // namespace
+
+std::span<const Check> AllChecks() { return AllInOrder().checks; }
 
 const Check* FirstRefusal(const Rules& rules, const State& state, const Operation& op) {
-  for (std::size_t i = 0; i < kChecks.size(); ++i) {
-    const Check& check = kChecks[i];
-    if (check.kind != op.kind || !check.applies(rules, state, op)) continue;
+  const Table& table = AllInOrder();
+  for (const uint16_t index : table.of_kind[static_cast<std::size_t>(op.kind)]) {
+    const Check& check = table.checks[index];
+    if (!check.applies(rules, state, op)) continue;
     const bool dropped =
-        rules.planted.fault == CheckFault::kDropped && rules.planted.check == static_cast<int>(i);
+        rules.planted.fault == CheckFault::kDropped && rules.planted.check == index;
     if (!dropped) return &check;
   }
   return nullptr;
@@ -149,7 +223,7 @@ const Check* FirstRefusal(const Rules& rules, const State& state, const Operatio
 
 Errno AnswerOf(const Rules& rules, const Check& check) {
   const bool planted = rules.planted.fault == CheckFault::kOtherErrno &&
-                       rules.planted.check == static_cast<int>(&check - kChecks.data());
+                       rules.planted.check == &check - AllChecks().data();
   return planted ? Errno(ENXIO) : check.answer;
 }
 

@@ -13,6 +13,10 @@
 
 namespace kct::model {
 
+// Who has to notice when the check is missing: the suites of tests, or the model's own scenarios
+// where there is no suite yet.
+enum class Shown : uint8_t { kBySuites, kByScenarios };
+
 struct Check {
   Kind kind;
   std::string_view name;  // "region-overlap"
@@ -20,12 +24,16 @@ struct Check {
   ClauseId clause;
   Errno answer;
   bool (*applies)(const Rules&, const State&, const Operation&);
+  Shown shown = Shown::kBySuites;
+
   // Whether another row gives the same answer to all that this one refuses: that this one is
   // missing can't be seen then.
   bool has_a_double = false;
 };
 
 std::span<const Check> AllChecks();
+// Those of guest_memfd, attributes, exits and confidential VMs; they come after those of checks.cc.
+std::span<const Check> AreaChecks();
 
 // The first check that refuses `op`, as far as the planted bug lets it; nullptr: none.
 const Check* FirstRefusal(const Rules& rules, const State& state, const Operation& op);

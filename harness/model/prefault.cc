@@ -50,7 +50,9 @@ uint64_t PagesInARow(const State& state, uint32_t space, uint64_t page, uint64_t
   while (count < most) {
     const Slot* slot = state.FindSlot(space, page + count);
     if (slot == nullptr || slot->invalid) break;
-    if (slot->gmem_only && state.files[static_cast<std::size_t>(slot->gmem)].closed) break;
+    if (slot->gmem >= 0 || !state.rare.untouched()) {  // pages of one slot may differ
+      return count + 1;
+    }
     count = std::min(most, slot->gfn + slot->pages - page);
   }
   return count;
@@ -75,6 +77,32 @@ bool IsStuckOnRoot(const Rules& rules, const State& state, const Pending& call) 
   const bool stale = (state.stale_roots & BitOf(call.op.vcpu)) != 0;
   return stale && (rules.planted.Is(Bug::kPrefaultSpinsOnStaleRoot) ||
                    (rules.planted.Is(Bug::kPrefaultSpinsOnRootLostMeanwhile)));
+}
+
+// Puts in why the prefault stops or waits at a page whose slot stands. False: it goes on.
+bool StopForPage(const Rules& rules, const State& state, const Slot& slot, uint64_t page,
+                 Choices& choices) {
+  const bool is_private = IsTakenAsPrivate(
+      rules, state, Operation{.kind = Kind::kPreFault, .address = page * kPageBytes});
+  const auto stop = [&](int error, ClauseId clause) {
+    Choice choice = Stop(error, clause);
+    choice.memory_fault = !rules.planted.Is(Bug::kPrefaultHidesMemoryFault);
+    choice.fault_is_private = choice.memory_fault && is_private;
+    choices.push_back(choice);
+    return true;
+  };
+  const Invalidation* change = state.FindInvalidation(slot, page);
+  if (change != nullptr && change->of == Invalidation::Of::kGuestPages) {
+    return stop(EFAULT, "PREFAULT-35");
+  }
+  if (change != nullptr) return true;
+  if (rules.has_private_memory() && is_private && slot.gmem < 0) return stop(EFAULT, "PREFAULT-33");
+  if (!is_private && !slot.gmem_only) return false;
+  const auto why = WhyFileFails(rules, state, slot, page);
+  if (!why) return false;
+  if (rules.planted.Is(Bug::kPrefaultMapsPoison) && why->error == EHWPOISON) return false;
+  return stop(why->error,
+              why->error == EHWPOISON ? ClauseId("PREFAULT-34") : ClauseId("PREFAULT-33"));
 }
 
 // A poisoned page of a file is an errno of its own; one of the host's memory is announced by a
@@ -114,11 +142,8 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
     for (const Choice& choice : AnswerForGoingSlot(rules, *slot)) choices.push_back(choice);
     return choices;
   }
-  if (slot->gmem_only && state.files[static_cast<std::size_t>(slot->gmem)].closed) {
-    Choice stop = Stop(EFAULT, "PREFAULT-33");
-    stop.memory_fault = !rules.planted.Is(Bug::kPrefaultHidesMemoryFault);
-    choices.push_back(stop);
-    return choices;
+  if (slot->gmem >= 0 || !state.rare.untouched()) {
+    if (StopForPage(rules, state, *slot, page, choices)) return choices;
   }
   if (rules.planted.Is(Bug::kPrefaultRefusesReadonly) && (slot->flags & KVM_MEM_READONLY) != 0) {
     return One(Stop(EFAULT, "PREFAULT-25"));
@@ -181,6 +206,13 @@ void MapPages(const Rules& rules, State& state, Pending& call, uint64_t count) {
     slot->maybe_dirty = ~uint64_t{0};
     if (rules.planted.Is(Bug::kPrefaultDirties)) slot->dirty = ~uint64_t{0};
   }
+  if (rules.has_private_memory()) {
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t page = PageOf(call.op.address) + call.done + i;
+      const Operation at{.kind = Kind::kPreFault, .address = page * kPageBytes};
+      if (IsTakenAsPrivate(rules, state, at)) TakePrivatePage(rules, state, page);
+    }
+  }
   call.done += count;
 }
 
@@ -213,6 +245,7 @@ void TakePreFault(const Rules& rules, State& state, Pending& call, const Choice&
           (rules.planted.Is(Bug::kPrefaultForgetsProgressOnSignal) && choice.error == Errno(EINTR));
       End(call, call.done > 0 && !forgets ? Errno() : choice.error);
       call.outcome.memory_fault = choice.memory_fault;
+      call.outcome.fault_is_private = choice.fault_is_private;
       return WriteBack(rules, call);
     }
     default:

@@ -14,9 +14,12 @@ Choice Finish(ClauseId clause) {
   return {.move = Move::kFinish, .error = Errno(), .clause = clause};
 }
 
-Choices RunChoices(const State& state, const Pending& call) {
+Choices RunChoices(const Rules& rules, const State& state, const Pending& call) {
   if (call.phase == Phase::kCalled) {
     if ((state.busy_vcpus & BitOf(call.op.vcpu)) != 0) return {};
+    if (const Check* check = FirstRefusal(rules, state, call.op)) {
+      return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
+    }
     return One({.move = Move::kEnter, .error = Errno(), .clause = "MEMSLOT-27"});
   }
   Choices choices = One(Finish("MEMSLOT-27"));
@@ -39,29 +42,8 @@ void ReadDirtyLog(const Rules& rules, State& state, Pending& call) {
   slot->maybe_dirty = 0;
 }
 
-void WriteHost(State& state, const Operation& op) {
-  for (Word& word : state.words) {
-    if (word.gmem == -1 && word.address == op.address) {
-      word.value = op.value;
-      return;
-    }
-  }
-  if (!state.words.full()) state.words.push_back({-1, op.address, op.value});
-}
-
-void DropHost(State& state, const Operation& op) {
-  for (Word& word : state.words) {
-    if (word.gmem == -1 && word.address - op.address < op.size) word.value = 0;
-  }
-}
-
-bool TakesTheLock(const Rules& rules, Kind kind) {
-  if (kind == Kind::kCloseGuestMemfd) return !rules.planted.Is(Bug::kCloseTakesNoLock);
-  return kind == Kind::kGetDirtyLog || kind == Kind::kSetAttributes;
-}
-
 Choices OneStepChoices(const Rules& rules, const State& state, const Pending& call) {
-  if (TakesTheLock(rules, call.op.kind) && state.slots_lock) return {};
+  if (call.op.kind == Kind::kGetDirtyLog && state.slots_lock) return {};
   if (const Check* check = FirstRefusal(rules, state, call.op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }
@@ -89,16 +71,6 @@ void TakeOneStep(const Rules& rules, State& state, Pending& call) {
         state.zap_all_quirk = false;
       }
       return;
-    case Kind::kCreateGuestMemfd:
-      state.files.push_back({PageOf(op.size), op.flags, false});
-      return;
-    case Kind::kCloseGuestMemfd:
-      state.files[static_cast<std::size_t>(op.gmem)].closed = true;
-      return;
-    case Kind::kWriteHost:
-      return WriteHost(state, op);
-    case Kind::kDropHost:
-      return DropHost(state, op);
     case Kind::kSetMode:
       state.smm_vcpus = static_cast<uint8_t>(op.flags == 1 ? state.smm_vcpus | BitOf(op.vcpu)
                                                            : state.smm_vcpus & ~BitOf(op.vcpu));
@@ -111,7 +83,7 @@ void TakeOneStep(const Rules& rules, State& state, Pending& call) {
 }  // namespace
 
 Choices SimpleChoices(const Rules& rules, const State& state, const Pending& call) {
-  if (call.op.kind == Kind::kRun) return RunChoices(state, call);
+  if (call.op.kind == Kind::kRun) return RunChoices(rules, state, call);
   return OneStepChoices(rules, state, call);
 }
 
@@ -123,7 +95,7 @@ void TakeSimple(const Rules& rules, State& state, Pending& call, const Choice& c
     call.phase = Phase::kInGuest;
     return;
   }
-  if (call.op.kind == Kind::kRun) {
+  if (call.op.kind == Kind::kRun && call.phase == Phase::kInGuest) {
     state.busy_vcpus = static_cast<uint8_t>(state.busy_vcpus & ~vcpu);
     state.running_vcpus = static_cast<uint8_t>(state.running_vcpus & ~vcpu);
   } else if (choice.move == Move::kFinish) {

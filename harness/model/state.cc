@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "harness/model/hasher.h"
+
 namespace kct::model {
 namespace {
 
@@ -13,29 +15,15 @@ bool Equal(const FixedVector<T, kCapacity>& a, const FixedVector<T, kCapacity>& 
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
-class Hasher {
- public:
-  Hasher& Add(uint64_t word) {
-    hash_ = (hash_ ^ word) * 0x9e3779b97f4a7c15;
-    hash_ ^= hash_ >> 29;
-    return *this;
-  }
-  uint64_t value() const { return hash_; }
-
- private:
-  uint64_t hash_ = 0x2545f4914f6cdd1d;
-};
-
 }  // namespace
 
 bool State::operator==(const State& other) const {
-  return Equal(slots, other.slots) && Equal(attributes, other.attributes) &&
-         Equal(files, other.files) && Equal(words, other.words) && entries == other.entries &&
-         slots_lock == other.slots_lock && zap_all_quirk == other.zap_all_quirk &&
-         swaps == other.swaps && old_readers == other.old_readers &&
-         new_readers == other.new_readers && busy_vcpus == other.busy_vcpus &&
-         running_vcpus == other.running_vcpus && smm_vcpus == other.smm_vcpus &&
-         stale_roots == other.stale_roots;
+  return Equal(slots, other.slots) && rare == other.rare && Equal(files, other.files) &&
+         Equal(words, other.words) && entries == other.entries && slots_lock == other.slots_lock &&
+         zap_all_quirk == other.zap_all_quirk && swaps == other.swaps &&
+         old_readers == other.old_readers && new_readers == other.new_readers &&
+         busy_vcpus == other.busy_vcpus && running_vcpus == other.running_vcpus &&
+         smm_vcpus == other.smm_vcpus && stale_roots == other.stale_roots;
 }
 
 uint64_t State::Hash() const {
@@ -44,10 +32,10 @@ uint64_t State::Hash() const {
     hasher.Add(slot.id).Add(slot.flags).Add(slot.gfn).Add(slot.host).Add(slot.pages);
     hasher.Add(slot.invalid ? 1 : 2);
   }
-  for (const AttributeRange& range : attributes) {
-    hasher.Add(range.first).Add(range.last).Add(range.attributes);
+  if (!rare.untouched()) hasher.Add(rare->Hash());
+  for (const GuestMemfd& file : files) {
+    hasher.Add(file.pages).Add(file.poisoned << 1 | (file.closed ? 1u : 0u));
   }
-  for (const GuestMemfd& file : files) hasher.Add(file.pages).Add(file.closed ? 1 : 2);
   for (const Entry& entry : entries) hasher.Add(entry.gfn);
   hasher.Add(static_cast<uint64_t>(slots_lock) | static_cast<uint64_t>(zap_all_quirk) << 1 |
              static_cast<uint64_t>(old_readers) << 18 | static_cast<uint64_t>(new_readers) << 26 |
@@ -74,11 +62,18 @@ const Slot* State::FindSlotById(uint32_t id) const {
   return const_cast<State*>(this)->FindSlotById(id);
 }
 
-uint64_t State::AttributesOf(uint64_t gfn) const {
-  for (const AttributeRange& range : attributes) {
-    if (gfn >= range.first && gfn <= range.last) return range.attributes;
+const Invalidation* State::FindInvalidation(const Slot& slot, uint64_t gfn) const {
+  if (rare.untouched()) return nullptr;
+  for (const Invalidation& one : rare->invalidations) {
+    uint64_t page = gfn;
+    if (one.of == Invalidation::Of::kHostPages) page = slot.host + gfn - slot.gfn;
+    if (one.of == Invalidation::Of::kFilePages) {
+      if (one.gmem != slot.gmem) continue;
+      page = slot.gmem_page + gfn - slot.gfn;
+    }
+    if (page >= one.first && page <= one.last) return &one;
   }
-  return 0;
+  return nullptr;
 }
 
 std::string State::ToString() const {
@@ -89,13 +84,11 @@ std::string State::ToString() const {
                         slot.gmem >= 0 ? fmt::format(", guest_memfd {}", slot.gmem) : "",
                         slot.invalid ? ", being deleted or moved" : "");
   }
-  for (const AttributeRange& range : attributes) {
-    text += fmt::format("attributes {:#x}: gpa {:#x}, {} pages\n", range.attributes,
-                        range.first * kPageBytes, range.last - range.first + 1);
-  }
+  text += rare->ToString();
   for (std::size_t i = 0; i < files.size(); ++i) {
-    text += fmt::format("guest_memfd {}: {} pages{}\n", i, files[i].pages,
-                        files[i].closed ? ", closed" : "");
+    text += fmt::format("guest_memfd {}: {} pages, flags {:#x}{}{}\n", i, files[i].pages,
+                        files[i].flags, files[i].closed ? ", closed" : "",
+                        files[i].poisoned != 0 ? ", poisoned" : "");
   }
   text +=
       fmt::format("readers {}+{}, slots_lock {}, busy vCPUs {:#x}, stale roots {:#x}\n",

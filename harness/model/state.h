@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "harness/model/fixed_vector.h"
+#include "harness/model/rare.h"
+#include "harness/model/shared.h"
 
 namespace kct::model {
 
@@ -17,6 +19,7 @@ inline constexpr uint64_t kPageBytes = 4096;
 inline constexpr std::size_t kMostSlots = 24;
 inline constexpr std::size_t kMostWords = 48;
 inline constexpr std::size_t kMostVcpus = 8;
+inline constexpr std::size_t kMostFiles = 16;
 
 constexpr uint64_t PageOf(uint64_t address) { return address / kPageBytes; }
 
@@ -39,18 +42,12 @@ struct Slot {
   bool operator==(const Slot&) const = default;
 };
 
-// [first, last] of guest pages with attributes; pages in none have none.
-struct AttributeRange {
-  uint64_t first;
-  uint64_t last;
-  uint64_t attributes;
-  bool operator==(const AttributeRange&) const = default;
-};
-
 struct GuestMemfd {
   uint64_t pages;
   uint64_t flags;
   bool closed;
+  uint64_t poisoned;  // bit n: page n has failed; of the first 64
+  bool forgotten;     // it may hold words that nobody knows
   bool operator==(const GuestMemfd&) const = default;
 };
 
@@ -78,10 +75,10 @@ struct MmioPage {
 
 struct State {
   FixedVector<Slot, kMostSlots> slots;
-  FixedVector<AttributeRange, 12> attributes;
-  FixedVector<GuestMemfd, 4> files;
+  FixedVector<GuestMemfd, kMostFiles> files;
   FixedVector<Word, kMostWords> words;
   std::vector<Entry> entries;
+  Shared<Rare> rare;
   FixedVector<MmioPage, 4> remembered_mmio;  // filled by a planted bug only
 
   bool slots_lock = false;  // held by an update
@@ -105,7 +102,11 @@ struct State {
   const Slot* FindSlot(uint32_t space, uint64_t gfn) const;
   Slot* FindSlotById(uint32_t id);
   const Slot* FindSlotById(uint32_t id) const;
-  uint64_t AttributesOf(uint64_t gfn) const;
+  uint64_t AttributesOf(uint64_t gfn) const {
+    return rare.untouched() ? 0 : rare->AttributesOf(gfn);
+  }
+  // Nobody may map this page of the slot now: an invalidation of it is under way.
+  const Invalidation* FindInvalidation(const Slot& slot, uint64_t gfn) const;
   uint32_t SpaceOf(uint8_t vcpu) const { return smm_vcpus >> vcpu & 1; }
 };
 

@@ -2,11 +2,69 @@
 #include "harness/model/step.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "harness/base/check.h"
 #include "harness/model/families.h"
 
 namespace kct::model {
+
+namespace {
+
+struct Family {
+  Choices (*choices)(const Rules&, const State&, const Pending&);
+  void (*take)(const Rules&, State&, Pending&, const Choice&);
+};
+
+Family FamilyOf(Kind kind) {
+  switch (kind) {
+    case Kind::kSetAttributes:
+    case Kind::kPunchGuestMemfd:
+    case Kind::kDropHost:
+      return {InvalidationChoices, TakeInvalidation};
+    case Kind::kCreateGuestMemfd:
+    case Kind::kCloseGuestMemfd:
+    case Kind::kAllocateGuestMemfd:
+    case Kind::kPoisonGuestMemfd:
+    case Kind::kReadHost:
+    case Kind::kWriteHost:
+      return {HostMemoryChoices, TakeHostMemory};
+    case Kind::kEnableExits:
+    case Kind::kMapGpaRange:
+    case Kind::kAnswerExit:
+      return {ExitChoices, TakeExit};
+    case Kind::kAccept:
+      return {AccessChoices, TakeAccess};
+    case Kind::kCreateVcpu:
+    case Kind::kSnpInit:
+    case Kind::kSnpLaunchStart:
+    case Kind::kSnpLaunchFinish:
+    case Kind::kTdxInitVm:
+    case Kind::kTdxInitVcpu:
+    case Kind::kTdxFinalizeVm:
+      return {LaunchChoices, TakeLaunch};
+    case Kind::kSnpLaunchUpdate:
+    case Kind::kTdxInitMemRegion:
+      return {PopulateChoices, TakePopulate};
+    case Kind::kWritePageTable:
+    case Kind::kTranslate:
+      return {ShadowChoices, TakeShadow};
+    default:
+      return {SimpleChoices, TakeSimple};
+  }
+}
+
+// Of a dead VM nothing answers that KVM's file descriptors take.
+bool IsRefusedAsDead(const Rules& rules, const State& state, Kind kind) {
+  if (state.rare.untouched() || !state.rare->dead || rules.planted.Is(Bug::kDeadVmAnswers)) {
+    return false;
+  }
+  return kind != Kind::kReadHost && kind != Kind::kWriteHost && kind != Kind::kDropHost &&
+         kind != Kind::kPunchGuestMemfd && kind != Kind::kAllocateGuestMemfd &&
+         kind != Kind::kPoisonGuestMemfd && kind != Kind::kCloseGuestMemfd;
+}
+
+}  // namespace
 
 std::string_view Describe(Phase phase) {
   switch (phase) {
@@ -20,6 +78,8 @@ std::string_view Describe(Phase phase) {
       return "reads the slots";
     case Phase::kInGuest:
       return "in the guest";
+    case Phase::kFaulted:
+      return "found an entry of another size";
     case Phase::kOver:
       return "over";
   }
@@ -27,6 +87,9 @@ std::string_view Describe(Phase phase) {
 }
 
 Choices NextChoices(const Rules& rules, const State& state, const Pending& call) {
+  if (call.phase == Phase::kCalled && IsRefusedAsDead(rules, state, call.op.kind)) {
+    return One({.move = Move::kFail, .error = Errno(EIO), .clause = "RUN-31"});
+  }
   switch (call.op.kind) {
     case Kind::kSetRegion:
       return UpdateChoices(rules, state, call);
@@ -35,7 +98,7 @@ Choices NextChoices(const Rules& rules, const State& state, const Pending& call)
     case Kind::kAccess:
       return AccessChoices(rules, state, call);
     default:
-      return SimpleChoices(rules, state, call);
+      return FamilyOf(call.op.kind).choices(rules, state, call);
   }
 }
 
@@ -48,7 +111,7 @@ void Take(const Rules& rules, State& state, Pending& call, const Choice& choice)
     case Kind::kAccess:
       return TakeAccess(rules, state, call, choice);
     default:
-      return TakeSimple(rules, state, call, choice);
+      return FamilyOf(call.op.kind).take(rules, state, call, choice);
   }
 }
 

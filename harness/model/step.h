@@ -29,6 +29,7 @@ enum class Phase : uint8_t {
   kSwapped,      // update: the new layout is in force; readers of the old one are waited for
   kReading,      // prefault, access: in the read section of the slots
   kInGuest,      // KVM_RUN
+  kFaulted,      // access, accept: the hardware has found an entry of another size
   kOver,
 };
 
@@ -39,17 +40,22 @@ std::string_view Describe(Phase phase);
 struct Pending {
   Operation op;
   Phase phase = Phase::kCalled;
-  uint16_t since = 0;  // State::swaps when the read section began
-  uint64_t done = 0;   // kPreFault: pages
-  uint64_t found = 0;  // kAccess that reads a word nobody knows yet: what it finds there
-  Outcome outcome;     // once over()
+  uint16_t since = 0;        // State::swaps when the read section began
+  uint16_t invalidated = 0;  // kAccess: Rare::invalidated when the fault looked the page up
+  bool was_private = false;  // kAccess, kPreFault: how the fault takes the page
+  uint64_t done = 0;         // kPreFault: pages
+  // kAccess, kReadHost that read a word nobody knows yet: what they find there. kTranslate: the
+  // guest's entry as it was read.
+  uint64_t found = 0;
+  Outcome outcome;  // once over()
 
   Pending() = default;
   explicit Pending(const Operation& operation) : op(operation) {}
   bool over() const { return phase == Phase::kOver; }
   bool operator==(const Pending& other) const {
     return phase == other.phase && since == other.since && done == other.done &&
-           outcome == other.outcome;
+           invalidated == other.invalidated && was_private == other.was_private &&
+           found == other.found && outcome == other.outcome;
   }
 };
 
@@ -67,13 +73,23 @@ enum class Move : uint8_t {
   kRetry,       // leaves the read section and looks again later
   kMemory,      // the access reaches memory
   kMmio,        // the access is an exit
+  kKill,        // the VM is dead
+  kFault,       // the hardware finds an entry of another size
+  kSplit,       // PSMASH: an entry of 2 MiB becomes 512
+  kResume,      // back into the guest, which tries again
+  kDropped,     // a host read that finds the page gone
+  kExit,        // an exit to user space that it has to answer
+  kTell,        // the guest is told `count`
+  kProtect,     // SNP_LAUNCH_FINISH: the vCPUs' state is encrypted
+  kCompare,     // the guest's page-table entry is read again
 };
 
 struct Choice {
   Move move;
   Errno error;
   bool memory_fault = false;
-  uint64_t count = 0;  // kMapPages: at most so many pages in a row can be done now
+  bool fault_is_private = false;
+  uint64_t count = 0;  // kMapPages: at most so many pages in a row can be done now; kTell
   ClauseId clause;
 };
 

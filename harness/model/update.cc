@@ -61,8 +61,13 @@ Choices CreationChoices(const Rules& rules, const State& state, const Operation&
   return choices;
 }
 
-Choices ChangeChoices(const Rules& rules, const Slot& slot, const Operation& op) {
+Choices ChangeChoices(const Rules& rules, const State& state, const Slot& slot,
+                      const Operation& op) {
   if (op.size == 0) {
+    if (rules.planted.Is(Bug::kSlotOfClosedFileStays) && slot.gmem_only &&
+        state.files[static_cast<std::size_t>(slot.gmem)].closed) {
+      return One(Fail(EFAULT, "GMEM-26"));
+    }
     if (rules.planted.Is(Bug::kDeleteIsIgnored)) {
       return One({.move = Move::kFinish, .clause = "MEMSLOT-01"});
     }
@@ -93,6 +98,9 @@ Choices ChangeChoices(const Rules& rules, const Slot& slot, const Operation& op)
 void DropEntries(const Rules& rules, State& state, const Slot& slot, bool moved) {
   const bool leaves = rules.planted.Is(moved ? Bug::kMoveLeavesEntries : Bug::kDeleteLeavesEntries);
   if (leaves) return;
+  if (!rules.planted.Is(Bug::kPrivatePagesOutliveSlot)) {
+    DropSecureEntries(rules, state, slot.gfn, slot.gfn + slot.pages - 1);
+  }
   bool all = state.zap_all_quirk;
   if (rules.planted.Is(Bug::kDeleteSparesOthersDespiteQuirk)) all = false;
   if (rules.planted.Is(Bug::kDeleteDropsOthersWithoutQuirk)) all = true;
@@ -106,13 +114,17 @@ void DropEntries(const Rules& rules, State& state, const Slot& slot, bool moved)
   });
 }
 
-// A file that user space can map serves shared accesses as well.
-bool ServesAll(const State& state, const Operation& op) {
-  const uint64_t flags = op.gmem >= 0 ? state.files[static_cast<std::size_t>(op.gmem)].flags : 0;
-  return (op.flags & KVM_MEM_GUEST_MEMFD) != 0 && (flags & GUEST_MEMFD_FLAG_MMAP) != 0;
+// A file that can be mapped backs all of the guest's accesses to its slot.
+bool TakesAllFromFile(const Rules& rules, const State& state, const Operation& op) {
+  const auto number = static_cast<std::size_t>(op.gmem);
+  const bool bound = (op.flags & KVM_MEM_GUEST_MEMFD) != 0 && op.gmem >= 0;
+  if (!bound || number >= state.files.size()) return false;
+  if (rules.planted.Is(Bug::kInertFileBacksSlot)) return true;
+  return (state.files[number].flags & GUEST_MEMFD_FLAG_MMAP) != 0 &&
+         !rules.planted.Is(Bug::kMappableFileIsInert);
 }
 
-Slot NewSlot(const State& state, const Operation& op) {
+Slot NewSlot(const Rules& rules, const State& state, const Operation& op) {
   return {.id = op.slot,
           .flags = static_cast<uint32_t>(op.flags),
           .gfn = PageOf(op.address),
@@ -120,7 +132,7 @@ Slot NewSlot(const State& state, const Operation& op) {
           .host = PageOf(op.host),
           .gmem_page = PageOf(op.gmem_offset),
           .gmem = (op.flags & KVM_MEM_GUEST_MEMFD) != 0 ? op.gmem : -1,
-          .gmem_only = ServesAll(state, op),
+          .gmem_only = TakesAllFromFile(rules, state, op),
           .invalid = false,
           .moving = false,
           .dirty = 0,
@@ -139,6 +151,14 @@ void Replace(const Rules& rules, State& state, const Operation& op) {
   DropEntries(rules, state, *slot, moved);
   slot->invalid = false;
   if (op.size == 0) {
+    if (rules.planted.Is(Bug::kAttributesGoWithSlot)) {
+      state.rare.Write().SetAttributes(slot->gfn, slot->gfn + slot->pages - 1, 0);
+    }
+    if (rules.planted.Is(Bug::kContentsGoWithSlot)) {
+      for (Word& word : state.words) {
+        if (slot->gmem >= 0 && word.gmem == slot->gmem) word.value = 0;
+      }
+    }
     state.slots.erase(slot);
     return;
   }
@@ -154,11 +174,23 @@ void Reflag(const Rules& rules, State& state, const Operation& op) {
   slot->dirty = slot->maybe_dirty = 0;
 }
 
+// A new layout does not come into force while user space's memory is being invalidated.
+bool WaitsForInvalidation(const Rules& rules, const State& state) {
+  if (state.rare.untouched() || rules.planted.Is(Bug::kUpdateDoesNotWaitForInvalidations)) {
+    return false;
+  }
+  const auto& all = state.rare->invalidations;
+  return std::any_of(all.begin(), all.end(), [](const Invalidation& one) {
+    return one.of == Invalidation::Of::kHostPages;
+  });
+}
+
 }  // namespace
 
 Choices UpdateChoices(const Rules& rules, const State& state, const Pending& call) {
   const Operation& op = call.op;
-  const bool waits = state.old_readers > 0 && !rules.planted.Is(Bug::kUpdateDoesNotWaitForReaders);
+  bool waits = state.old_readers > 0 && !rules.planted.Is(Bug::kUpdateDoesNotWaitForReaders);
+  if (call.phase != Phase::kSwapped) waits = waits || WaitsForInvalidation(rules, state);
   switch (call.phase) {
     case Phase::kCalled: {
       if (state.slots_lock && !rules.planted.Is(Bug::kUpdateTakesNoLock)) return {};
@@ -174,11 +206,13 @@ Choices UpdateChoices(const Rules& rules, const State& state, const Pending& cal
             {.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
       }
       const Slot* slot = state.FindSlotById(op.slot);
+      if (WaitsForInvalidation(rules, state)) return {};
       if (slot != nullptr && slot->invalid) return {};  // two updates at once: a planted bug
       if (op.size == 0 && slot == nullptr) {
         return One({.move = Move::kFinish, .clause = "MEMSLOT-10"});
       }
-      return slot == nullptr ? CreationChoices(rules, state, op) : ChangeChoices(rules, *slot, op);
+      return slot == nullptr ? CreationChoices(rules, state, op)
+                             : ChangeChoices(rules, state, *slot, op);
     }
     case Phase::kInvalidated:
       if (waits) return {};
@@ -210,7 +244,7 @@ void TakeUpdate(const Rules& rules, State& state, Pending& call, const Choice& c
       return;
     case Move::kInstall:
       state.slots_lock = true;
-      state.slots.push_back(NewSlot(state, call.op));
+      state.slots.push_back(NewSlot(rules, state, call.op));
       CountSwap(state);
       call.phase = Phase::kSwapped;
       return;
@@ -230,7 +264,7 @@ void TakeUpdate(const Rules& rules, State& state, Pending& call, const Choice& c
     default:
       if (choice.error == Errno(ENOMEM) &&
           rules.planted.Is(Bug::kCreationWithoutMemoryLeavesASlot)) {
-        state.slots.push_back(NewSlot(state, call.op));
+        state.slots.push_back(NewSlot(rules, state, call.op));
       }
       if (call.phase != Phase::kCalled) state.slots_lock = false;
       return End(call, choice.error);
