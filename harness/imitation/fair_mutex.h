@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// FairMutex: a mutex that is had in the order of asking. Who lets go of it for a moment gets it back
-// only after those who asked meanwhile: a guest that loops can't keep everybody else out.
+// FairMutex: a mutex that is had in the order of asking. Who lets go of it for a moment gets it
+// back only after those who asked meanwhile: a guest that loops can't keep everybody else out.
 #pragma once
 
 #include <atomic>
