@@ -3,8 +3,6 @@
 // back only after those who asked meanwhile: a guest that loops can't keep everybody else out.
 #pragma once
 
-#include <sched.h>
-
 #include <atomic>
 #include <cstdint>
 
@@ -12,12 +10,18 @@ namespace kct::imitation {
 
 class FairMutex {
  public:
-  // It is held for microseconds: who waits gives up the CPU between looks.
+  // Who waits sleeps: on a machine with more threads than CPUs it is then the first to run.
   void lock() {
     const uint32_t turn = next_.fetch_add(1, std::memory_order_relaxed);
-    while (serving_.load(std::memory_order_acquire) != turn) sched_yield();
+    for (uint32_t now = serving_.load(std::memory_order_acquire); now != turn;
+         now = serving_.load(std::memory_order_acquire)) {
+      serving_.wait(now, std::memory_order_acquire);
+    }
   }
-  void unlock() { serving_.fetch_add(1, std::memory_order_release); }
+  void unlock() {
+    serving_.fetch_add(1, std::memory_order_release);
+    serving_.notify_all();
+  }
 
  private:
   std::atomic<uint32_t> next_{0};

@@ -113,7 +113,7 @@ void NoteMapped(Vm& vm, uint32_t space, Gpa page, const Backing& backing) {
 
 // How often an update lets everybody else make a step between two of its own: grace periods are
 // long compared with what a guest does.
-constexpr int kGracePeriod = 32;
+constexpr int kGracePeriod = 8;
 
 model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
   Pending call(op);

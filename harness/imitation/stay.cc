@@ -22,10 +22,10 @@ Stay::Stay(World& world)
 
 Stay::~Stay() { world_.threads.erase(gettid()); }
 
-void Stay::Sleep(Place place, bool runs) {
+void Stay::PassTime(Place place, Meanwhile meanwhile) {
   if (!waiting_) ++view_.waits;
   waiting_ = true;
-  view_.runs = runs;
+  view_.runs = meanwhile == Meanwhile::kRuns;
   view_.stack.assign(place.begin(), place.end());
   world_.changed.wait_for(lock_, kLook);
   view_.runs = true;

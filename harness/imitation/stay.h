@@ -25,16 +25,18 @@ class Stay {
   bool SignalPending() const { return signals_.Pending(); }
 
   // Waits until something has changed, or a while has passed: look again then.
-  void Wait(Place place) { Sleep(place, false); }
+  void Wait(Place place) { PassTime(place, Meanwhile::kSleeps); }
   // The same for a place where the real kernel does not sleep but tries again and again.
-  void Spin(Place place) { Sleep(place, true); }
+  void Spin(Place place) { PassTime(place, Meanwhile::kRuns); }
   // An atomic step has been made: everybody looks again, and may come in between.
   void Stepped();
   // Lets others in.
   void GiveWay();
 
  private:
-  void Sleep(Place place, bool runs);
+  // What the thread would be seen to do.
+  enum class Meanwhile { kSleeps, kRuns };
+  void PassTime(Place place, Meanwhile meanwhile);
 
   World& world_;
   HeldSignals signals_;

@@ -65,7 +65,12 @@ Choices SlotChoices(const Rules& rules, const State& state, const Pending& call,
   const Operation& op = call.op;
   const uint32_t space = state.SpaceOf(op.vcpu);
   if (slot.invalid) {
-    if (call.phase == Phase::kReading) return One({.move = Move::kRetry, .clause = "MEMSLOT-27"});
+    if (call.phase == Phase::kReading) {
+      if (rules.planted.Is(Bug::kRunSaysAgainWhileSlotGoes)) {
+        return One({.move = Move::kFail, .error = Errno(EAGAIN), .clause = "MEMSLOT-27"});
+      }
+      return One({.move = Move::kRetry, .clause = "MEMSLOT-27"});
+    }
     return GoingChoices(rules, state, op, space);
   }
   if (IsWrittenReadonly(rules, slot, op)) return One(kToMmio);

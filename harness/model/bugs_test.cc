@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/model/bugs.h"
 
+#include <gmock/gmock.h>
+
 #include <cerrno>
 #include <set>
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <gmock/gmock.h>
+
 #include <cerrno>
 
 #include "harness/abi/uapi.h"

@@ -7,15 +7,14 @@
 //   vm.Step(prefault, Move::kEnter);
 #pragma once
 
-#include <gmock/gmock.h>
-
 #include <vector>
 
+#include "harness/base/check.h"
 #include "harness/model/step.h"
 
 namespace kct::model {
 
-// A region of `pages` at guest page `gfn`, its memory at host page 0x1000 + gfn of its creation.
+// A region of `pages` at guest page `gfn`.
 inline Operation SlotAt(uint32_t id, uint64_t gfn, uint64_t pages, uint64_t host_page,
                         uint64_t flags = 0) {
   Operation op;
@@ -76,14 +75,14 @@ struct TestMachine {
   }
   bool Waits(const Pending& call) const { return NextChoices(rules, state, call).empty(); }
 
-  // The test fails if the move is not on offer.
+  // REQUIRES: the move is on offer.
   void Step(Pending& call, Move move) {
     for (const Choice& choice : NextChoices(rules, state, call)) {
       if (choice.move != move) continue;
       Take(rules, state, call, choice);
       return;
     }
-    ADD_FAILURE() << "not on offer to " << call.op.ToString() << " in " << state.ToString();
+    KCT_CHECK(false);
   }
   // The first choice again and again, until the call is over or has to wait.
   void GoOn(Pending& call) {
@@ -91,10 +90,11 @@ struct TestMachine {
       Take(rules, state, call, NextChoices(rules, state, call)[0]);
     }
   }
+  // REQUIRES: the call does not have to wait.
   Outcome Do(const Operation& op) {
     Pending call(op);
     GoOn(call);
-    EXPECT_TRUE(call.over()) << op.ToString() << " waits";
+    KCT_CHECK(call.over());
     return call.outcome;
   }
 };

@@ -192,8 +192,8 @@ KCT_TEST(MemslotRacingRun, RunsAfterADeleteAreMmio, "MEMSLOT-28") {
   ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, scene.slot.range()));
   Update remove([&] { return scene.slot.Delete(); });
   uint32_t others = 0;
-  // So that the delete finds entries to drop. Twice: the first run may end at once, at the port of a
-  // round that was all but over.
+  // So that the delete finds entries to drop. Twice: the first run may end at once, at the port of
+  // a round that was all but over.
   const auto map_all_pages = [&] {
     looker.RunOnce();
     looker.RunOnce();
