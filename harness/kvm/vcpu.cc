@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "harness/base/tape.h"
+
 namespace kct {
 namespace {
 
@@ -22,7 +24,10 @@ KvmRunMemoryFault Vcpu::MemoryFault() const {
 }
 
 PreFaultCall Vcpu::PreFaultMemory(const kvm_pre_fault_memory& arg) const {
-  return Issue(fd(), KVM_PRE_FAULT_MEMORY, arg);
+  const uint32_t before = run().exit_reason;
+  const PreFaultCall call = Issue(fd(), KVM_PRE_FAULT_MEMORY, arg);
+  if (!call.ok()) NoteOnTape({before, run().exit_reason});
+  return call;
 }
 
 RunCall Vcpu::Run() const {
