@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
+#include "harness/history/random_recording.h"
 #include "harness/history/words.h"
-#include "harness/judge/random_recording.h"
 
 namespace kct {
 namespace {

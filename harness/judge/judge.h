@@ -25,8 +25,9 @@ inline constexpr std::size_t kMostAtOnce = 24;
 
 struct JudgeLimits {
   uint64_t configurations = 2'000'000;  // tried, before it gives up; each kept takes 16 bytes
-  // Off: states met again are searched again, as in a plain Wing–Gong search. For comparison.
-  bool remember_failures = true;
+  // Both off is a plain Wing–Gong search, for comparison.
+  bool remember_failures = true;  // a state that was met before is not searched again
+  bool partition = true;          // calls that have nothing to do with each other are not reordered
 };
 
 enum class Answer { kExplained, kContradicted, kGaveUp };

@@ -2,14 +2,14 @@
 // The judge against the model that makes recordings, and against the slow judge.
 #include <gmock/gmock.h>
 
+#include "harness/history/random_recording.h"
 #include "harness/judge/brute_force.h"
-#include "harness/judge/random_recording.h"
 
 namespace kct {
 namespace {
 
 constexpr uint64_t kSeeds = 3000;
-constexpr uint64_t kMostSteps = 300'000;
+constexpr uint64_t kMostSteps = 10'000;
 
 // What the model did has an explanation: also in long recordings, and with many actors.
 TEST(JudgeProperty, ExplainsEveryRunOfTheModel) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "harness/judge/interference.h"
+
 namespace kct {
 namespace {
 
@@ -12,6 +14,8 @@ using model::Move;
 using model::Outcome;
 using model::Pending;
 using model::Phase;
+
+constexpr std::size_t kMostKept = 256;
 
 // Pages that a prefault is known to have done.
 uint64_t PagesDone(const RecordedCall& call) {
@@ -57,13 +61,37 @@ ActiveCall* Configuration::Find(uint32_t call) {
 
 Search::Search(const Recording& recording, std::span<const Point> timeline,
                const std::vector<bool>& free, const JudgeLimits& limits)
-    : recording_(recording), timeline_(timeline), free_(free), limits_(limits) {}
+    : recording_(recording), timeline_(timeline), free_(free), limits_(limits) {
+  spare_.swap(KeptBranches());
+  reads_dirty_log_ =
+      std::any_of(recording.calls.begin(), recording.calls.end(),
+                  [](const RecordedCall& call) { return call.op.kind == Kind::kGetDirtyLog; });
+}
+
+Search::~Search() {
+  for (auto* const branches : {&spare_, &branches_}) {
+    for (auto& branch : *branches) {
+      if (KeptBranches().size() < kMostKept) KeptBranches().push_back(std::move(branch));
+    }
+  }
+}
+
+// Most searches are short, and most of their time would go into the kernel's zeroing of fresh
+// memory. So a thread keeps the memory of a few branches for its next search.
+std::vector<std::unique_ptr<Search::Branch>>& Search::KeptBranches() {
+  thread_local std::vector<std::unique_ptr<Branch>> kept;
+  return kept;
+}
+
+bool Search::Matters(uint32_t call) const {
+  return !free_[call] && !recording_.calls[call].any_answer;
+}
 
 // Nothing can go on. A guest may run for ever, and host memory may keep its reader waiting.
 bool Search::IsQuiet() const {
   for (const ActiveCall& call : now_.active) {
     const Pending& pending = call.pending;
-    if (free_[call.call]) continue;
+    if (!Matters(call.call)) continue;
     if (pending.over()) return false;
     if (pending.op.kind == Kind::kRun && pending.phase == Phase::kInGuest) continue;
     if (pending.op.may_fault && pending.phase == Phase::kReading) continue;
@@ -100,15 +128,25 @@ bool Search::Advance() {
   return true;
 }
 
+// Two configurations with the same key have the same future. What no answer depends on is left out:
+// how often the layout was replaced, which roots are stale, a dirty log that nobody reads.
 Search::Key Search::KeyOf(const Configuration& configuration, std::size_t point) const {
-  uint64_t first = configuration.state.Hash() + point * 0x9e3779b97f4a7c15;
+  const model::State& state = configuration.state;
+  uint64_t first = state.Hash() + point * 0x9e3779b97f4a7c15;
+  if (reads_dirty_log_) {
+    for (const model::Slot& slot : state.slots) {
+      first = (first ^ slot.dirty) * 0x9e3779b97f4a7c15 + (slot.maybe_dirty ^ slot.id);
+    }
+  }
+  if (recording_.rules.planted != model::Planted()) first += state.stale_roots * 0xd6e8feb8u;
   uint64_t second = first ^ 0xc2b2ae3d27d4eb4f;
   // The order of the active calls is no part of the configuration.
   for (const ActiveCall& call : configuration.active) {
     const Pending& pending = call.pending;
+    const uint64_t old_reader = pending.since != state.swaps ? 1 : 0;
     uint64_t mixed =
         (call.call + 1) * 0xff51afd7ed558ccd ^
-        (static_cast<uint64_t>(pending.phase) << 56 | pending.done << 20 | pending.since) *
+        (static_cast<uint64_t>(pending.phase) << 56 | pending.done << 20 | old_reader) *
             0xc4ceb9fe1a85ec53;
     mixed ^= static_cast<uint64_t>(pending.outcome.error.value()) << 40 ^ pending.outcome.value;
     mixed = (mixed ^ mixed >> 31) * 0x94d049bb133111eb;
@@ -118,75 +156,170 @@ Search::Key Search::KeyOf(const Configuration& configuration, std::size_t point)
   return {first, second};
 }
 
-// A step that can't lead to what was seen of its call is not taken.
-bool Search::TakeIfAllowed(const Branch& branch, std::size_t active_index, const Choice& choice) {
-  const uint32_t index = branch.before.active[active_index].call;
-  const RecordedCall& call = recording_.calls[index];
-  const bool matters = call.returned && !free_[index];
-  Choice taken = choice;
-  if (call.op.kind == Kind::kPreFault && matters && choice.move == Move::kMapPages) {
-    const uint64_t wanted = PagesDone(call) - branch.before.active[active_index].pending.done;
-    if (wanted == 0 || wanted > PagesDone(call)) return false;
-    taken.count = std::min(choice.count, wanted);
+uint32_t Search::Relevant() const {
+  const std::size_t count = now_.active.size();
+  const uint32_t all = (uint32_t{1} << count) - 1;
+  const Point& point = timeline_[point_];
+  // A call that is to be in the middle of itself holds others back from then on.
+  if (!limits_.partition || point.kind != Point::Kind::kEnd) return all;
+  uint32_t relevant = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (now_.active[i].call == point.call) relevant = uint32_t{1} << i;
   }
-  now_ = branch.before;
-  Pending& pending = now_.active[active_index].pending;
-  model::Take(recording_.rules, now_.state, pending, taken);
-  if (pending.over() && matters && !IsWhatWasSeen(call, pending.outcome)) return false;
+  for (uint32_t added = relevant; added != 0;) {
+    uint32_t next = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if ((relevant >> i & 1) != 0 || now_.active[i].pending.over()) continue;
+      for (std::size_t j = 0; j < count && (next >> i & 1) == 0; ++j) {
+        if ((added >> j & 1) != 0 && MayInterfere(recording_.rules, now_.state,
+                                                  now_.active[i].pending, now_.active[j].pending)) {
+          next |= uint32_t{1} << i;
+        }
+      }
+    }
+    relevant |= added = next;
+  }
+  return relevant;
+}
+
+void Search::AddOptions() {
+  const uint32_t demanded = timeline_[point_].call;
+  const uint32_t relevant = Relevant();
+  for (std::size_t i = 0; i < now_.active.size(); ++i) {
+    if (now_.active[i].call == demanded) AddOptionsOf(i);
+  }
+  for (std::size_t i = 0; i < now_.active.size(); ++i) {
+    if ((relevant >> i & 1) != 0 && now_.active[i].call != demanded) AddOptionsOf(i);
+  }
+}
+
+void Search::AddOptionsOf(std::size_t active) {
+  const ActiveCall& call = now_.active[active];
+  if (call.pending.over()) return;
+  for (Choice choice : model::NextChoices(recording_.rules, now_.state, call.pending)) {
+    if (call.pending.op.kind == Kind::kPreFault && choice.move == Move::kMapPages &&
+        recording_.calls[call.call].returned && Matters(call.call)) {
+      const uint64_t wanted = PagesDone(recording_.calls[call.call]) - call.pending.done;
+      if (wanted == 0 || wanted > PagesDone(recording_.calls[call.call])) continue;
+      choice.count = std::min(choice.count, wanted);
+    }
+    if (CanLeadToWhatWasSeen(call, choice)) options_.push_back({active, choice});
+  }
+}
+
+// Without a look at the state, so that most steps that lead nowhere cost nothing.
+bool Search::CanLeadToWhatWasSeen(const ActiveCall& call, const Choice& choice) const {
+  const RecordedCall& recorded = recording_.calls[call.call];
+  if (!recorded.returned || !Matters(call.call)) return true;
+  if (recording_.rules.planted != model::Planted()) return true;
+  switch (choice.move) {
+    case Move::kFail:
+    case Move::kFinish:
+    case Move::kRevert:
+      return choice.error == recorded.seen.error;
+    case Move::kStop:
+      return recorded.seen.error == (call.pending.done > 0 ? Errno() : choice.error);
+    case Move::kReplace:
+      return recorded.seen.error == Errno();
+    case Move::kMmio:
+    case Move::kMemory:
+      return recorded.seen.mmio == (choice.move == Move::kMmio);
+    default:
+      return true;
+  }
+}
+
+bool Search::TakeStep(const Option& option) {
+  ActiveCall& call = now_.active[option.active];
+  model::Take(recording_.rules, now_.state, call.pending, option.choice);
+  const RecordedCall& recorded = recording_.calls[call.call];
+  if (call.pending.over() && recorded.returned && Matters(call.call) &&
+      !IsWhatWasSeen(recorded, call.pending.outcome)) {
+    return false;
+  }
   ++configurations_;
-  steps_.erase(steps_.begin() + static_cast<std::ptrdiff_t>(branch.steps), steps_.end());
-  steps_.push_back({index, taken});
-  point_ = branch.point;
+  steps_.push_back({call.call, option.choice});
   return true;
 }
 
 bool Search::TryNext(Branch& branch) {
-  const uint32_t demanded = timeline_[branch.point].call;
-  const std::size_t count = branch.before.active.size();
-  while (branch.next_active <= count) {
-    // Place 0 is the demanded call; place n > 0 is active call n - 1, if that is another one.
-    std::size_t index = count;
-    for (std::size_t i = 0; i < count; ++i) {
-      const bool is_demanded = branch.before.active[i].call == demanded;
-      if (branch.next_active == 0 ? is_demanded : !is_demanded && i + 1 == branch.next_active) {
-        index = i;
-      }
-    }
-    if (index < count && !branch.before.active[index].pending.over()) {
-      const model::Choices choices = model::NextChoices(recording_.rules, branch.before.state,
-                                                        branch.before.active[index].pending);
-      while (branch.next_choice < choices.size()) {
-        if (TakeIfAllowed(branch, index, choices[branch.next_choice++])) return true;
-      }
-    }
-    ++branch.next_active;
-    branch.next_choice = 0;
+  while (branch.next_option < options_.size()) {
+    now_ = branch.before;
+    point_ = branch.point;
+    steps_.erase(steps_.begin() + static_cast<std::ptrdiff_t>(branch.steps), steps_.end());
+    if (TakeStep(options_[branch.next_option++])) return true;
   }
   return false;
+}
+
+bool Search::Step() {
+  const bool failed_before =
+      limits_.remember_failures && !failed_.empty() && failed_.contains(KeyOf(now_, point_));
+  const std::size_t first_option = options_.size();
+  if (!failed_before) AddOptions();
+  const std::size_t count = options_.size() - first_option;
+  if (count == 1) {
+    const Option only = options_.back();
+    options_.pop_back();
+    if (TakeStep(only)) return true;
+  } else if (count > 1) {
+    Branch& branch = PushBranch();
+    branch.before = now_;
+    branch.point = point_;
+    branch.steps = steps_.size();
+    branch.first_option = branch.next_option = first_option;
+  }
+  while (!branches_.empty() && !TryNext(*branches_.back())) {
+    Branch& branch = *branches_.back();
+    if (limits_.remember_failures) failed_.insert(KeyOf(branch.before, branch.point));
+    options_.erase(options_.begin() + static_cast<std::ptrdiff_t>(branch.first_option),
+                   options_.end());
+    PopBranch();
+  }
+  return !branches_.empty();
+}
+
+Search::Branch& Search::PushBranch() {
+  if (spare_.empty()) {
+    branches_.push_back(std::make_unique<Branch>());
+  } else {
+    branches_.push_back(std::move(spare_.back()));
+    spare_.pop_back();
+  }
+  most_branches_ = std::max(most_branches_, branches_.size());
+  return *branches_.back();
+}
+
+void Search::PopBranch() {
+  spare_.push_back(std::move(branches_.back()));
+  branches_.pop_back();
 }
 
 Answer Search::Run() {
   while (!Advance()) {
     if (*why_ != '\0') return Answer::kGaveUp;
     furthest_ = std::max(furthest_, point_);
-    const bool seen_before =
-        limits_.remember_failures && !failed_.empty() && failed_.contains(KeyOf(now_, point_));
-    if (!seen_before) branches_.push_back({now_, point_, 0, 0, steps_.size()});
-    while (!branches_.empty() && !TryNext(branches_.back())) {
-      if (limits_.remember_failures) {
-        failed_.insert(KeyOf(branches_.back().before, branches_.back().point));
-      }
-      branches_.pop_back();
-    }
-    if (branches_.empty()) return Answer::kContradicted;
+    if (!Step()) return Answer::kContradicted;
     if (configurations_ > limits_.configurations) {
       why_ = "too many possible orders";
+      return Answer::kGaveUp;
+    }
+    if (branches_.size() > kMostBranches) {
+      why_ = "too many points at which several orders are possible";
       return Answer::kGaveUp;
     }
   }
   furthest_ = timeline_.size();
   last_ = now_;
   return Answer::kExplained;
+}
+
+uint64_t Search::MostBytes() const {
+  // A node of the set of failures: its key, a link, what the allocator adds, and its share of the
+  // table.
+  constexpr uint64_t kFailure = sizeof(Key) + 32;
+  return most_branches_ * sizeof(Branch) + failed_.size() * kFailure +
+         options_.capacity() * sizeof(Option) + steps_.capacity() * sizeof(Taken);
 }
 
 }  // namespace kct

@@ -28,6 +28,11 @@ Result<std::vector<Point>> TimelineOf(const Recording& recording) {
       return MakeError("a sighting of call {}; there are {}", sighting.call,
                        recording.calls.size());
     }
+    const RecordedCall& call = recording.calls[sighting.call];
+    if (call.refused) continue;
+    if (sighting.time < call.begin || (call.returned && sighting.time > call.end)) {
+      return MakeError("a sighting of call {} when it was not under way", sighting.call);
+    }
     points.push_back({sighting.time, Point::Kind::kSighting, sighting.call, sighting.phase});
   }
   std::stable_sort(points.begin(), points.end(), [](const Point& a, const Point& b) {

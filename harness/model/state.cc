@@ -42,7 +42,7 @@ uint64_t State::Hash() const {
   Hasher hasher;
   for (const Slot& slot : slots) {
     hasher.Add(slot.id).Add(slot.flags).Add(slot.gfn).Add(slot.host).Add(slot.pages);
-    hasher.Add(slot.dirty).Add(slot.maybe_dirty).Add(slot.invalid ? 1 : 2);
+    hasher.Add(slot.invalid ? 1 : 2);
   }
   for (const AttributeRange& range : attributes) {
     hasher.Add(range.first).Add(range.last).Add(range.attributes);
@@ -51,10 +51,9 @@ uint64_t State::Hash() const {
   for (const Word& word : words) hasher.Add(word.address).Add(word.value);
   for (const Entry& entry : entries) hasher.Add(entry.gfn);
   hasher.Add(static_cast<uint64_t>(slots_lock) | static_cast<uint64_t>(zap_all_quirk) << 1 |
-             static_cast<uint64_t>(swaps) << 2 | static_cast<uint64_t>(old_readers) << 18 |
-             static_cast<uint64_t>(new_readers) << 26 | static_cast<uint64_t>(busy_vcpus) << 34 |
-             static_cast<uint64_t>(running_vcpus) << 58 | static_cast<uint64_t>(smm_vcpus) << 42 |
-             static_cast<uint64_t>(stale_roots) << 50);
+             static_cast<uint64_t>(old_readers) << 18 | static_cast<uint64_t>(new_readers) << 26 |
+             static_cast<uint64_t>(busy_vcpus) << 34 | static_cast<uint64_t>(running_vcpus) << 58 |
+             static_cast<uint64_t>(smm_vcpus) << 42);
   return hasher.value();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "harness/judge/random_recording.h"
+#include "harness/history/random_recording.h"
 
 #include <fmt/format.h>
 
