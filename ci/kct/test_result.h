@@ -46,6 +46,16 @@ struct Hang {
   bool released = false;  // the caller got out, so the kernel is usable
 };
 
+// What the judge said of the test's histories, one for each VM.
+struct HistoryCount {
+  unsigned explained = 0;
+  unsigned contradicted = 0;
+  unsigned gave_up = 0;
+  std::vector<std::string> clauses;       // of the contradictions
+  std::vector<std::string> explanations;  // of each that was not explained
+  double seconds = 0;                     // it took
+};
+
 // What the report makes of a verdict.
 enum class News {
   kExpected,        // nothing to tell
@@ -71,9 +81,11 @@ struct TestResult {
 
   std::string events;      // as they came, a JSON object a line
   std::string output;      // standard output and error
-  std::string history;     // of the calls, if the test kept one
+  std::string history;     // of the calls, as harness/history/text.h has it
   std::string kernel_log;  // lines while the test ran
   std::filesystem::path machine_folder;
+
+  HistoryCount histories;
 
   News news = News::kExpected;
   std::string known_reason;

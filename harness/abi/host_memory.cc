@@ -39,8 +39,7 @@ CallRecord Timed(TapeKind kind, const char* what, Hva start, Bytes size, Functio
 
 CallRecord Madvise(Hva start, Bytes size, int advice, const char* name) {
   const TapeKind kind = advice == MADV_DONTNEED ? TapeKind::kDrop : TapeKind::kMemoryChanged;
-  return Timed(kind, name, start, size,
-               [&] { return CurrentHost().Madvise(start, size, advice); });
+  return Timed(kind, name, start, size, [&] { return CurrentHost().Madvise(start, size, advice); });
 }
 
 CallRecord DropPages(Hva start, Bytes size) {

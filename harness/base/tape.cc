@@ -58,9 +58,7 @@ Part* OwnPart() {
 }
 
 // A thread that comes out of a call long after the tape was forgotten has nothing to write to.
-bool IsOfThisTape() {
-  return self.generation == last_generation.load(std::memory_order_acquire);
-}
+bool IsOfThisTape() { return self.generation == last_generation.load(std::memory_order_acquire); }
 
 void Lower(std::atomic<uint64_t>& least, uint64_t value) {
   uint64_t found = least.load();

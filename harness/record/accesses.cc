@@ -83,12 +83,14 @@ class VcpuAccesses {
       last_was_mmio_ = false;
       return;
     }
-    MmioExit mmio_exit{event.begin, event.end, {event.note[1], event.note[2]},
-                       event.note[3] == static_cast<uint64_t>(Direction::kWrite) ? Access::kWrite
-                                                                                 : Access::kRead};
+    MmioExit mmio_exit{
+        event.begin,
+        event.end,
+        {event.note[1], event.note[2]},
+        event.note[3] == static_cast<uint64_t>(Direction::kWrite) ? Access::kWrite : Access::kRead};
     // The rest of an access that KVM has cut in pieces: it happened with the first of them.
-    if (last_was_mmio_ && exits_.back().guest.start + exits_.back().guest.size ==
-                              mmio_exit.guest.start) {
+    if (last_was_mmio_ &&
+        exits_.back().guest.start + exits_.back().guest.size == mmio_exit.guest.start) {
       mmio_exit.begin = exits_.back().begin;
     }
     exits_.push_back(mmio_exit);
@@ -154,10 +156,9 @@ class VcpuAccesses {
 
   // The exit in the middle of an operation; nullptr: there was none.
   const MmioExit* ExitOf(const OpResult& result) const {
-    const auto found =
-        std::find_if(exits_.begin(), exits_.end(), [&](const MmioExit& mmio_exit) {
-          return mmio_exit.end >= result.begin && mmio_exit.end <= result.end;
-        });
+    const auto found = std::find_if(exits_.begin(), exits_.end(), [&](const MmioExit& mmio_exit) {
+      return mmio_exit.end >= result.begin && mmio_exit.end <= result.end;
+    });
     return found == exits_.end() ? nullptr : &*found;
   }
 
@@ -220,8 +221,8 @@ class VcpuAccesses {
 
   // All that it read is known where all that it could read was one value, and it was.
   void AddTouch(const Op& op, const OpResult& result) {
-    const bool as_expected = op.expect == Expect::kOneOf && op.expected[0] == op.expected[1] &&
-                             result.unexpected == 0;
+    const bool as_expected =
+        op.expect == Expect::kOneOf && op.expected[0] == op.expected[1] && result.unexpected == 0;
     if (op.size > kMostPages * kPageBytes) return;
     for (uint64_t offset = 0; offset < op.size; offset += kPageBytes) {
       const bool last = offset + kPageBytes >= op.size;

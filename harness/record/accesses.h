@@ -16,8 +16,8 @@ struct GuestAccesses {
   // Writes that are not among them, or of which not all that they wrote is.
   struct Write {
     MemoryRange guest;
-    uint64_t from;    // TSC
-    bool in_calls;    // it is a call, but the word it leaves behind is not known
+    uint64_t from;  // TSC
+    bool in_calls;  // it is a call, but the word it leaves behind is not known
   };
   std::vector<Write> unknown_writes;
   // A vCPU ran something else than a program since then: it may have written anywhere.

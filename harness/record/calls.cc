@@ -38,7 +38,9 @@ Translated Call(const TapeEvent& event, const model::Operation& op) {
   return translated;
 }
 
-bool Has(const TapeEvent& event, int error) { return event.returned && event.error == Errno(error); }
+bool Has(const TapeEvent& event, int error) {
+  return event.returned && event.error == Errno(error);
+}
 
 Translated Region(const VmEvents::Call& of) {
   const TapeEvent& event = *of.taped.event;
@@ -71,8 +73,8 @@ Translated PreFault(const VmEvents::Call& of, uint64_t first_signal) {
   RecordedCall& call = prefault.call;
   call.seen.address = event.after[0];
   call.seen.left = event.after[1];
-  const bool stopped = call.seen.error == Errno(EINTR) ||
-                       (call.seen.error == Errno() && event.after[1] != 0);
+  const bool stopped =
+      call.seen.error == Errno(EINTR) || (call.seen.error == Errno() && event.after[1] != 0);
   call.op.may_be_interrupted = event.returned && stopped && first_signal <= event.end;
   const uint64_t reason_before = event.note[0], reason_after = event.note[1];
   if (Has(event, EFAULT)) {
@@ -106,17 +108,16 @@ Translated EnableCap(const TapeEvent& event) {
 }
 
 Translated DirtyLog(const TapeEvent& event) {
-  Translated log = Call(
-      event, {.kind = Kind::kGetDirtyLog, .slot = static_cast<uint32_t>(event.before[0])});
+  Translated log =
+      Call(event, {.kind = Kind::kGetDirtyLog, .slot = static_cast<uint32_t>(event.before[0])});
   log.call.seen.value = event.after[0];
   return log;
 }
 
 Translated GuestMemfd(const TapeEvent& event) {
   if (event.returned && event.ret < 0) return {};
-  return Call(event, {.kind = Kind::kCreateGuestMemfd,
-                      .flags = event.before[1],
-                      .size = event.before[0]});
+  return Call(event,
+              {.kind = Kind::kCreateGuestMemfd, .flags = event.before[1], .size = event.before[0]});
 }
 
 std::string NameOf(const TapeEvent& event) {

@@ -11,7 +11,8 @@ namespace kct {
 
 struct Translated {
   enum class What {
-    kCall,       kNeutral,  // nothing that the model knows of changes
+    kCall,
+    kNeutral,  // nothing that the model knows of changes
     kUnknown,  // from here on the model does not know what is
   };
   What what = What::kNeutral;

@@ -46,7 +46,8 @@ model::Rules FactsOf(Backend& kernel) {
   if (const int ids = capability(KVM_CAP_NR_MEMSLOTS); ids > 0) {
     rules.slot_ids = static_cast<uint32_t>(ids);
   }
-  rules.address_spaces = static_cast<uint32_t>(std::max(capability(KVM_CAP_MULTI_ADDRESS_SPACE), 1));
+  rules.address_spaces =
+      static_cast<uint32_t>(std::max(capability(KVM_CAP_MULTI_ADDRESS_SPACE), 1));
   // arch/x86/kvm/mmu.h:kvm_mmu_max_gfn. The model's slots end before the page that is named.
   const int width = rules.two_dimensional_paging ? AddressWidth(kernel, fd) : 52;
   if (width > 12) rules.first_gfn_beyond = uint64_t{1} << (width - 12);

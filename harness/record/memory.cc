@@ -10,21 +10,19 @@ namespace {
 
 constexpr uint64_t kWord = 8;
 
-// What of the host's memory is behind `guest` in a slot that overlaps it.
+}  // namespace
+
 MemoryRange Behind(const Placement& place, const MemoryRange& guest) {
   const uint64_t first = std::max(guest.start, place.guest.start);
-  const uint64_t last = std::min(guest.start + (guest.size - 1),
-                                 place.guest.start + (place.guest.size - 1));
+  const uint64_t last =
+      std::min(guest.start + (guest.size - 1), place.guest.start + (place.guest.size - 1));
   return {place.host + (first - place.guest.start), last - first + 1};
 }
 
-}  // namespace
-
 void WrittenMemory::AddPlacement(const model::Operation& region) {
   if (region.size == 0) return;
-  const Placement place{{region.address, region.size},
-                        region.host,
-                        (region.flags & KVM_MEM_GUEST_MEMFD) != 0};
+  const Placement place{
+      {region.address, region.size}, region.host, (region.flags & KVM_MEM_GUEST_MEMFD) != 0};
   if (std::find(placements_.begin(), placements_.end(), place) == placements_.end()) {
     placements_.push_back(place);
   }

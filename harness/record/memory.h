@@ -27,6 +27,9 @@ struct Placement {
   bool operator==(const Placement&) const = default;
 };
 
+// What of the host's memory is behind `guest` there. REQUIRES: they overlap.
+MemoryRange Behind(const Placement& place, const MemoryRange& guest);
+
 class WrittenMemory {
  public:
   // An update that may have put a slot there.

@@ -47,9 +47,8 @@ std::vector<Taped> EventsOf(const TapeContents& tape) {
   for (uint32_t thread = 0; thread < tape.threads.size(); ++thread) {
     for (const TapeEvent& event : tape.threads[thread].events) events.push_back({&event, thread});
   }
-  std::stable_sort(events.begin(), events.end(), [](const Taped& a, const Taped& b) {
-    return a.event->begin < b.event->begin;
-  });
+  std::stable_sort(events.begin(), events.end(),
+                   [](const Taped& a, const Taped& b) { return a.event->begin < b.event->begin; });
   return events;
 }
 

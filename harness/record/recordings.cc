@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "harness/record/accesses.h"
 #include "harness/record/calls.h"
+#include "harness/record/host_news.h"
 #include "harness/record/memory.h"
 #include "harness/record/objects.h"
 
@@ -16,7 +19,6 @@ namespace {
 using model::Kind;
 using model::kPageBytes;
 
-constexpr uint64_t kWord = 8;
 // Pages of one drop that are told apart. Of more nobody knows afterwards what is in them.
 constexpr std::size_t kMostPagesOfADrop = 6;
 
@@ -36,8 +38,8 @@ bool Overlap(const RecordedCall& a, const RecordedCall& b) {
 // The history of one VM, while it is put together. Times are the tape's until the end.
 class Assembly {
  public:
-  Assembly(const TapeContents& tape, std::span<const Taped> events, const VmEvents& vm)
-      : tape_(tape), events_(events), vm_(vm), cut_(tape.ends_at) {}
+  Assembly(const TapeContents& tape, const HostNews& news, const VmEvents& vm)
+      : tape_(tape), news_(news), vm_(vm), cut_(tape.ends_at) {}
 
   // All that can be told of the calls alone: where slots were.
   void AddCalls() {
@@ -45,9 +47,8 @@ class Assembly {
     if (vm_.vcpus > static_cast<int>(model::kMostVcpus)) {
       Cut(vm_.created_at, "more vCPUs than the model has");
     }
-    const uint64_t first_signal = FirstSignal();
     for (const VmEvents::Call& call : vm_.calls) {
-      Translated translated = Translate(call, first_signal);
+      Translated translated = Translate(call, news_.first_signal());
       if (translated.what == Translated::What::kUnknown) {
         Cut(call.taped.event->begin, translated.why);
       }
@@ -96,13 +97,6 @@ class Assembly {
   }
   uint32_t LaneOf(uint32_t thread) { return LaneNamed(tape_.threads[thread].name); }
 
-  uint64_t FirstSignal() const {
-    for (const Taped& taped : events_) {
-      if (taped.event->kind == TapeKind::kSignal) return taped.event->begin;
-    }
-    return UINT64_MAX;
-  }
-
   // --- memory -----------------------------------------------------------------------------------
 
   void ForgetUnknownWriters(const GuestAccesses& accesses) {
@@ -110,36 +104,37 @@ class Assembly {
     for (const GuestAccesses::Write& write : accesses.unknown_writes) {
       memory_.ForgetGuest(write.guest, write.from);
     }
-    for (const Taped& taped : events_) {
+    for (const Taped& taped : news_.memory()) {
       const TapeEvent& event = *taped.event;
-      const MemoryRange host{event.before[0], event.before[1]};
-      if (event.kind == TapeKind::kMemoryChanged || event.kind == TapeKind::kMemoryLent) {
-        memory_.ForgetHost(host, event.begin);
-      }
-      if (event.kind == TapeKind::kDrop && PagesInTheStory(host).size() > kMostPagesOfADrop) {
-        memory_.ForgetHost(host, event.begin);
-      }
+      const bool changed =
+          event.kind == TapeKind::kMemoryChanged || event.kind == TapeKind::kMemoryLent;
+      const bool dropped = event.kind == TapeKind::kDrop &&
+                           PagesInTheStory(RangeOf(event)).size() > kMostPagesOfADrop;
+      if (changed || dropped) memory_.ForgetHost(RangeOf(event), event.begin);
     }
   }
 
-  // Pages of the host whose words the tape or a guest has written.
-  std::vector<uint64_t> PagesInTheStory(const MemoryRange& host) const {
+  // Pages of the host whose words may be known.
+  std::vector<uint64_t> PagesInTheStory(const MemoryRange& host) {
+    if (!story_pages_) story_pages_ = StoryPages();
     std::vector<uint64_t> pages;
-    const auto add = [&](uint64_t address) {
-      const uint64_t page = address / kPageBytes * kPageBytes;
-      if (page - host.start / kPageBytes * kPageBytes < host.size &&
-          std::find(pages.begin(), pages.end(), page) == pages.end()) {
-        pages.push_back(page);
-      }
-    };
-    for (const Taped& taped : events_) {
-      if (taped.event->kind == TapeKind::kStore) add(taped.event->before[0]);
+    for (uint64_t page : *story_pages_) {
+      if (host.Overlaps({page, kPageBytes})) pages.push_back(page);
     }
-    for (const ProgramOp& op : ProgramOps()) {
-      for (const Placement& place : memory_.placements()) {
-        for (uint64_t offset = 0; offset < std::max<uint64_t>(op.size, 1); offset += kPageBytes) {
-          const uint64_t into = op.start + offset - place.guest.start;
-          if (into < place.guest.size) add(place.host + into);
+    return pages;
+  }
+
+  std::set<uint64_t> StoryPages() const {
+    std::set<uint64_t> pages(news_.stored_pages().begin(), news_.stored_pages().end());
+    for (const VmEvents::Program& program : vm_.programs) {
+      for (const guest::Op& op : program.run->ops) {
+        const MemoryRange guest{op.gpa, std::max<uint64_t>(op.size, 1)};
+        for (const Placement& place : memory_.placements()) {
+          if (!place.guest.Overlaps(guest)) continue;
+          const MemoryRange host = Behind(place, guest);
+          for (uint64_t offset = 0; offset < host.size; offset += kPageBytes) {
+            pages.insert((host.start + offset) / kPageBytes * kPageBytes);
+          }
         }
       }
     }
@@ -153,10 +148,9 @@ class Assembly {
   }
 
   void AddHostMemory() {
-    for (const Taped& taped : events_) {
+    for (const Taped& taped : news_.memory()) {
       const TapeEvent& event = *taped.event;
-      const MemoryRange host{event.before[0],
-                             event.kind == TapeKind::kStore ? kWord : event.before[1]};
+      const MemoryRange host = RangeOf(event);
       if (event.kind != TapeKind::kStore && event.kind != TapeKind::kDrop) continue;
       if (event.returned && event.ret < 0) continue;
       if (!memory_.IsShown(host) || !memory_.KnowsHost(host, event.begin)) continue;
@@ -188,6 +182,10 @@ class Assembly {
       case Kind::kRun:
         call.op.may_fault = call.seen.error == Errno(EFAULT) && MayFault(call);
         return;
+      case Kind::kSetRegion:
+        // A vCPU that waits for a page keeps it waiting as well; of that the model knows nothing.
+        if (!call.returned && RunsStill() && MayFault(call)) call.any_answer = true;
+        return;
       case Kind::kGetDirtyLog:
         if (!AllWritesAreKnown(call.op.slot, accesses) || RunsMeetUpdates()) call.any_answer = true;
         return;
@@ -198,46 +196,41 @@ class Assembly {
 
   // Whether the host's memory may be what keeps a call from its end, or fails it.
   bool MayFault(const RecordedCall& call) const {
-    return std::any_of(events_.begin(), events_.end(), [&](const Taped& taped) {
-      const TapeEvent& event = *taped.event;
-      if (call.returned && event.begin > call.end) return false;
-      const MemoryRange host{event.before[0], event.before[1]};
-      if (event.kind == TapeKind::kMemoryChanged) return IsBehind(host, call);
-      if (event.kind != TapeKind::kWatched) return false;
-      return call.returned ? IsBehind(host, call) : IsStillMissing(host, call);
-    });
-  }
-
-  bool IsBehind(const MemoryRange& host, const RecordedCall& call) const {
     return std::any_of(
         memory_.placements().begin(), memory_.placements().end(), [&](const Placement& place) {
-          if (!MemoryRange{place.host, place.guest.size}.Overlaps(host)) return false;
-          return call.op.kind != Kind::kPreFault ||
-                 place.guest.Overlaps({call.op.address, call.op.size});
+          MemoryRange host{place.host, place.guest.size};
+          if (call.op.kind == Kind::kPreFault) {
+            const MemoryRange guest{call.op.address, call.op.size};
+            if (!place.guest.Overlaps(guest)) return false;
+            host = Behind(place, guest);
+          }
+          return call.returned ? news_.HasChanged(host, call.end) : news_.IsMissing(host);
         });
   }
 
-  bool IsStillMissing(const MemoryRange& watched, const RecordedCall& call) const {
-    for (uint64_t offset = 0; offset < watched.size; offset += kPageBytes) {
-      const MemoryRange page{watched.start + offset, kPageBytes};
-      const bool supplied = std::any_of(events_.begin(), events_.end(), [&](const Taped& taped) {
-        return taped.event->kind == TapeKind::kSupplied &&
-               page.Overlaps({taped.event->before[0], taped.event->before[1]});
-      });
-      if (!supplied && IsBehind(page, call)) return true;
-    }
-    return false;
+  bool MayTouch(const RecordedCall& prefault, const MemoryRange& host) const {
+    const MemoryRange guest{prefault.op.address, prefault.op.size};
+    return std::any_of(memory_.placements().begin(), memory_.placements().end(),
+                       [&](const Placement& place) {
+                         return place.guest.Overlaps(guest) && Behind(place, guest).Overlaps(host);
+                       });
+  }
+
+  bool RunsStill() const {
+    return std::any_of(calls_.begin(), calls_.end(), [](const RecordedCall& call) {
+      return call.op.kind == Kind::kRun && !call.returned;
+    });
   }
 
   bool AllWritesAreKnown(uint32_t slot, const GuestAccesses& accesses) const {
     if (accesses.anything_from != UINT64_MAX) return false;
     return std::none_of(calls_.begin(), calls_.end(), [&](const RecordedCall& update) {
       if (!IsUpdate(update) || update.op.slot != slot) return false;
-      return std::any_of(accesses.unknown_writes.begin(), accesses.unknown_writes.end(),
-                         [&](const GuestAccesses::Write& write) {
-                           return !write.in_calls &&
-                                  write.guest.Overlaps({update.op.address, update.op.size});
-                         });
+      return std::any_of(
+          accesses.unknown_writes.begin(), accesses.unknown_writes.end(),
+          [&](const GuestAccesses::Write& write) {
+            return !write.in_calls && write.guest.Overlaps({update.op.address, update.op.size});
+          });
     });
   }
 
@@ -294,14 +287,14 @@ class Assembly {
   }
 
   void AddSightings(const std::vector<uint32_t>& order, Recording& recording) const {
-    for (const Taped& taped : events_) {
+    for (const Taped& taped : news_.sightings()) {
       const TapeEvent& event = *taped.event;
       if (event.kind == TapeKind::kSeenInPage) {
         AddSighting(InPage(event, recording), event.begin, model::Phase::kReading, recording);
       }
       if (event.kind == TapeKind::kSeenWaiting) {
-        AddSighting(Updating(event, order, recording), event.before[1],
-                    model::Phase::kInvalidated, recording);
+        AddSighting(Updating(event, order, recording), event.before[1], model::Phase::kInvalidated,
+                    recording);
       }
     }
   }
@@ -319,7 +312,7 @@ class Assembly {
       const RecordedCall& call = recording.calls[i];
       if (!Happened(call) || !IsUnderWayAt(call, event.begin)) continue;
       if (call.op.kind == Kind::kRun) return std::nullopt;
-      if (call.op.kind != Kind::kPreFault || !IsBehind(page, call)) continue;
+      if (call.op.kind != Kind::kPreFault || !MayTouch(call, page)) continue;
       if (found) return std::nullopt;
       found = i;
     }
@@ -363,20 +356,8 @@ class Assembly {
     for (Sighting& sighting : recording.sightings) sighting.time -= vm_.created_at;
   }
 
-  struct ProgramOp {
-    uint64_t start;
-    uint64_t size;
-  };
-  std::vector<ProgramOp> ProgramOps() const {
-    std::vector<ProgramOp> ops;
-    for (const VmEvents::Program& program : vm_.programs) {
-      for (const guest::Op& op : program.run->ops) ops.push_back({op.gpa, op.size});
-    }
-    return ops;
-  }
-
   const TapeContents& tape_;
-  std::span<const Taped> events_;
+  const HostNews& news_;
   const VmEvents& vm_;
   uint64_t cut_;
   bool is_cut_ = false;
@@ -385,6 +366,7 @@ class Assembly {
   std::vector<RecordedCall> calls_;
   std::vector<uint32_t> threads_;  // of each call
   WrittenMemory memory_;
+  std::optional<std::set<uint64_t>> story_pages_;
 };
 
 }  // namespace
@@ -394,9 +376,9 @@ std::vector<Recording> RecordingsOf(const TapeContents& tape, std::span<const Pr
   const std::vector<Taped> events = EventsOf(tape);
   const std::vector<VmEvents> vms = VmsOf(events, programs);
   std::vector<Assembly> assemblies;
-  for (const VmEvents& vm : vms) {
-    assemblies.emplace_back(tape, events, vm).AddCalls();
-  }
+  const HostNews news(events);
+  assemblies.reserve(vms.size());
+  for (const VmEvents& vm : vms) assemblies.emplace_back(tape, news, vm).AddCalls();
   // What guests of other VMs write is nobody's call here.
   for (Assembly& one : assemblies) {
     for (const Assembly& other : assemblies) {

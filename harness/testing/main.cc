@@ -6,9 +6,12 @@
 #include <cstdio>
 #include <optional>
 
+#include "harness/abi/taped_backend.h"
 #include "harness/base/verdict.h"
 #include "harness/liveness/kernel_log.h"
 #include "harness/liveness/watchdog.h"
+#include "harness/record/facts.h"
+#include "harness/testing/histories.h"
 #include "harness/testing/lies.h"
 #include "harness/testing/registry.h"
 #include "harness/testing/report.h"
@@ -120,7 +123,9 @@ int RunTests(const Flags& flags) {
       return kBadUsage;
     }
   }
-  WatchedBackend watched(liar ? *liar : KernelBackend());
+  KeepHistories(FactsOf(KernelBackend()));
+  TapedBackend taped(liar ? *liar : KernelBackend());
+  WatchedBackend watched(taped);
   SetBackend(watched);
   NameThisThread("main");
   Watchdog watchdog(ReportStallAndExit);
