@@ -92,8 +92,9 @@ class Assembly {
 
   uint32_t LaneNamed(const std::string& name) {
     const auto found = std::find(lanes_.begin(), lanes_.end(), name);
+    const auto lane = static_cast<uint32_t>(found - lanes_.begin());
     if (found == lanes_.end()) lanes_.push_back(name);
-    return static_cast<uint32_t>(found - lanes_.begin());
+    return lane;
   }
   uint32_t LaneOf(uint32_t thread) { return LaneNamed(tape_.threads[thread].name); }
 

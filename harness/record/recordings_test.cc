@@ -205,7 +205,7 @@ TEST(Recordings, ExcuseWhatHadJustBegun) {
   tape.Put(kMain, TapeKind::kWatched, {kHva, kPageSize});
   tape.PreFault(kOther, 1, 1).returned = false;
   const uint64_t hung_since = tape.Now();
-  tape.Ioctl(kMain, kVm, KVM_SET_USER_MEMORY_REGION, {2, 0, 2 * kGpa, kPageSize, 2 * kHva})
+  tape.Ioctl(kMain, kVm, KVM_SET_USER_MEMORY_REGION, {2, 0, 2 * kGpa, kPageSize, kHva + kGpa})
       .returned = false;
   tape.tape().ends_at = tape.Now() + (tape.Now() - hung_since) / 4;
 
@@ -286,7 +286,7 @@ TEST(Recordings, HaveSightings) {
 // A long history keeps its end, and what made the slots that are there then.
 TEST(Shorten, KeepsTheEndAndItsSlots) {
   TapeWriter tape;
-  tape.Ioctl(kMain, kVm, KVM_SET_USER_MEMORY_REGION, {2, 0, 2 * kGpa, kPageSize, 2 * kHva});
+  tape.Ioctl(kMain, kVm, KVM_SET_USER_MEMORY_REGION, {2, 0, 2 * kGpa, kPageSize, kHva + kGpa});
   for (int i = 0; i < 100; ++i) {
     tape.Region(kMain, 4);
     tape.PreFault(kMain, 4, 4);
