@@ -4,6 +4,7 @@
 
 #include "ci/kct/drift_command.h"
 #include "ci/kct/exec_command.h"
+#include "ci/kct/judge_command.h"
 #include "ci/kct/prove_command.h"
 #include "ci/kct/run_command.h"
 #include "ci/kct/seeds.h"
@@ -138,6 +139,7 @@ struct CommandLine {
   std::string test;
   ExecOptions exec_options;
   DriftOptions drift_options;
+  JudgeOptions judge_options;
   bool all_kernels = false;
   CLI::App* run;
   CLI::App* prove;
@@ -146,6 +148,7 @@ struct CommandLine {
   CLI::App* get;
   CLI::App* clauses;
   CLI::App* drift;
+  CLI::App* judge;
   CLI::App* start;
   CLI::App* run_one;
   CLI::App* stop;
@@ -183,6 +186,19 @@ CLI::App* AddDrift(CLI::App& app, DriftOptions& options) {
   return drift;
 }
 
+CLI::App* AddJudge(CLI::App& app, JudgeOptions& options) {
+  CLI::App* judge = app.add_subcommand(
+      "judge", "Judge recorded histories with the model as it is now (judge.md)");
+  judge->add_option("PATH", options.paths, "History files, or run folders such as kct-runs/latest");
+  judge->add_option("--picture", options.picture,
+                    "Draw the first contradiction there, FILE.html or FILE.svg (default: "
+                    "contradiction.html beside each contradicted history)");
+  judge->add_option("--plant", options.plant, "Plant this bug in the model first");
+  judge->add_flag("--list-bugs", options.list_bugs, "List the bugs that can be planted");
+  judge->footer(kExitStatusHelp);
+  return judge;
+}
+
 CommandLine::CommandLine(CLI::App& app)
     : run(AddRun(app, raw)), prove(AddProve(app, raw)), exec(AddExec(app, raw, exec_options)) {
   run->footer(kExitStatusHelp);
@@ -195,6 +211,7 @@ CommandLine::CommandLine(CLI::App& app)
   clauses = app.add_subcommand("clauses", "All clauses, and the tests of each");
   clauses->add_option("--programs", raw.run.lab.programs, "Folder of the test binaries");
   drift = AddDrift(app, drift_options);
+  judge = AddJudge(app, judge_options);
   CLI::App* session = app.add_subcommand("session", "Machines that stay up, for CTest");
   session->require_subcommand(1);
   session->add_option("--dir", session_folder, "Folder of the session (default: build/session)");
@@ -228,6 +245,7 @@ Exit Main(int argc, char** argv) {
   }
   if (line.get->parsed()) return GetKernel(line.spec);
   if (line.drift->parsed()) return LookForDrift(line.drift_options);
+  if (line.judge->parsed()) return JudgeHistories(line.judge_options);
   if (line.clauses->parsed()) return ListClauses(raw.run.lab);
   const SessionOptions session{line.session_folder, raw.run.lab, raw.run.selection.seed};
   if (line.start->parsed()) return StartSession(session);

@@ -233,6 +233,7 @@ class Parser {
 
   Status TakeLine(std::string_view word, Line& line) {
     if (word == "vm") return BeginVm();
+    if (word == "ticks-per-us") return TakeTickRate(line);
     if (recordings_.empty()) return line.Unexpected(word, "'vm'");
     if (word == "rules") return TakeRules(line);
     if (!has_rules_) return line.Unexpected(word, "'rules', first of a VM");
@@ -247,6 +248,17 @@ class Parser {
     }
     return line.Unexpected(word,
                            "'lane', '@BEGIN..END', 'seen', 'text', 'note', 'truncated' or 'vm'");
+  }
+
+  Status TakeTickRate(Line& line) {
+    if (!recordings_.empty()) return line.Unexpected("ticks-per-us", "it before the first VM");
+    KCT_TRY(const std::string word, line.NextOr("a number"));
+    const std::optional<uint64_t> rate = NumberOf(word);
+    if (!rate || *rate == 0 || *rate > UINT32_MAX) {
+      return line.Unexpected(word, "a number from 1 to 0xffffffff");
+    }
+    header_.ticks_per_us = static_cast<uint32_t>(*rate);
+    return {};
   }
 
   Recording& vm() { return recordings_.back(); }

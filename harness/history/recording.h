@@ -42,6 +42,7 @@ struct Recording {
   std::string test;    // "PrefaultRaces.WithDeleteMapsSomethingOrSaysWhy"
   std::string kernel;  // its release
   uint64_t seed = 0;
+  uint32_t ticks_per_us = 0;  // of the TSC; 0: not known
   model::Rules rules;  // the facts about the machine; nothing planted
   std::vector<std::string> lanes;
   std::vector<RecordedCall> calls;    // by begin

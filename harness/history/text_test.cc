@@ -18,22 +18,26 @@ using model::Phase;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr std::string_view kHistory = R"history(kct-history 1
+constexpr std::string_view kHistory =
+    R"history(kct-history 1
 test PrefaultRaces.WithDelete
 kernel 7.3.4+deb13-cloud-amd64
 seed 0x5eed
+ticks-per-us 2100
 vm
-rules tdp prefault readonly-slots guest-memfd attributes=0x0 slot-ids=0x7ffc address-spaces=0x2 first-gfn-beyond=0x1000000000
-lane main
+)history"
+    "rules tdp prefault readonly-slots guest-memfd attributes=0x0 "
+    "slot-ids=0x7ffc address-spaces=0x2 first-gfn-beyond=0x1000\n"
+    R"history(lane main
 lane prefault
 lane "vCPU 0"
 @0..4100 main SET_USER_MEMORY_REGION slot=0x1 gpa=0x100000000 size=0x2000 hva=0x7f0000000000 -> 0
 @5210..9044 prefault PRE_FAULT_MEMORY vcpu=0x0 gpa=0x100000000 size=0x2000 -> EAGAIN
  seen @7000 reading
  text "vcpu.PreFault(\"slot\")"
-@5300..9050 prefault PRE_FAULT_MEMORY vcpu=0x1 gpa=0x100000000 size=0x2000 -> 0 gpa=0x100001000 left=0x1000
+@5300..9050 prefault PRE_FAULT_MEMORY vcpu=0x1 gpa=0x4000 size=0x2000 -> 0 gpa=0x5000 left=0x1000
 @6000..6900 "vCPU 0" READ vcpu=0x0 gpa=0x100000000 size=0x8 emulated -> 0 mmio
-@6100..… main SET_USER_MEMORY_REGION2 slot=0x1 gpa=0x100000000 size=0x0 hva=0x7f0000000000 not-judged
+@6100..… main SET_USER_MEMORY_REGION2 slot=0x1 gpa=0x4000 size=0x0 hva=0x7f0000000000 not-judged
 @9100..9200 main CREATE_GUEST_MEMFD size=0x1000 -> ERRNO4000 refused
 note "ioctl 0xae60 of the VM"
 vm
@@ -70,7 +74,7 @@ TEST(HistoryText, MeansWhatItSays) {
   EXPECT_EQ(vm.calls[1].seen.left, 0x2000u) << "a prefault that failed leaves its argument alone";
   EXPECT_EQ(vm.calls[1].text, "vcpu.PreFault(\"slot\")");
   EXPECT_EQ(vm.sightings[0], (Sighting{1, 7000, Phase::kReading}));
-  EXPECT_EQ(vm.calls[2].seen.address, 0x100001000u);
+  EXPECT_EQ(vm.calls[2].seen.address, 0x5000u);
   EXPECT_TRUE(vm.calls[3].op.emulated && vm.calls[3].seen.mmio);
   EXPECT_TRUE(!vm.calls[4].returned && vm.calls[4].op.second_version && vm.calls[4].any_answer);
   EXPECT_TRUE(vm.calls[5].refused);
@@ -145,6 +149,8 @@ TEST(HistoryText, SaysWhatIsWrongAndWhere) {
       {"kct-history 1\ntest\n", "h:2: the end of the line: expected the name of a test"},
       {"kct-history 1\ntest a b\n", "h:2: 'b': expected the end of the line"},
       {"kct-history 1\ntest a\nkernel b\nseed x\n", "h:4: 'x': expected a number"},
+      {header + "ticks-per-us 0\n", "h:5: '0': expected a number from 1 to 0xffffffff"},
+      {vm + "ticks-per-us 1\n", "h:8: 'ticks-per-us': expected it before the first VM"},
       {header, "h:5: the end of the file: expected 'vm'"},
       {header + "lane m\n", "h:5: 'lane': expected 'vm'"},
       {header + "vm\n", "h:6: the end of the file: expected 'rules'"},

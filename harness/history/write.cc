@@ -142,9 +142,10 @@ std::string WriteHistory(std::span<const Recording> recordings) {
   text += "\nkernel ";
   AddString(text, first.kernel);
   Add(text, "\nseed {:#x}\n", first.seed);
+  if (first.ticks_per_us != 0) Add(text, "ticks-per-us {}\n", first.ticks_per_us);
   for (const Recording& recording : recordings) {
     KCT_CHECK(recording.test == first.test && recording.kernel == first.kernel &&
-              recording.seed == first.seed);
+              recording.seed == first.seed && recording.ticks_per_us == first.ticks_per_us);
     AddRecording(text, recording);
   }
   return text;

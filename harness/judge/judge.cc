@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/judge/judge.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -22,39 +24,79 @@ bool IsAboutProgress(std::string_view clause) {
          kProgressClauses.end();
 }
 
+// Of a long recording, how many of the last calls before the contradiction the core is looked for
+// in; how those before them happened is taken from the attempt that came furthest.
+constexpr std::size_t kWindow = 100;
+constexpr std::size_t kMostCore = 8;
+
 // Finds the core: frees the answers of as many calls as possible with the contradiction still
 // there. An update that hangs mostly waits for somebody else, so updates are freed first.
 class CoreFinder {
  public:
-  CoreFinder(const Recording& recording, const std::vector<Point>& timeline,
-             const JudgeLimits& limits)
-      : recording_(recording), timeline_(timeline), limits_(limits) {}
+  CoreFinder(const Recording& recording, std::span<const Point> timeline, const JudgeLimits& limits)
+      : recording_(recording), limits_(limits), window_(timeline) {
+    free_.assign(recording_.calls.size(), false);
+  }
 
-  // `furthest`: the point that the whole could not get past. None: a search gave up.
+  // `furthest`: the point that the whole could not get past.
   std::vector<uint32_t> Find(std::size_t furthest) {
     // What comes after that point has no part in it.
-    window_ = {timeline_.data(), std::min(furthest + 1, timeline_.size())};
-    free_.assign(recording_.calls.size(), false);
+    window_ = window_.first(std::min(furthest + 1, window_.size()));
+    BeginLate();
     std::vector<uint32_t> candidates = Candidates();
     for (std::size_t chunk = std::max<std::size_t>(candidates.size() / 2, 1);; chunk /= 2) {
       FreeInChunks(candidates, chunk);
-      if (chunk == 1) return candidates;
+      if (chunk == 1) break;
     }
+    if (candidates.size() > kMostCore) {
+      is_minimal_ = false;
+      candidates.erase(candidates.begin(), candidates.end() - kMostCore);
+    }
+    return candidates;
   }
 
   // What the model would have allowed one call of the core to answer, given the others.
-  CoreCall Explain(uint32_t call) {
+  CoreCall Explain(uint32_t call, std::vector<StoryStep>& story) {
     free_[call] = true;
-    Search search(recording_, window_, free_, limits_);
+    Search search(recording_, window_, free_, Share());
+    search.StartFrom(start_);
     CoreCall core{call, {}, {}};
-    if (search.Run() == Answer::kExplained) Describe(search, core);
+    if (search.Run() == Answer::kExplained) {
+      Describe(search, core);
+      if (story.empty()) AddStory(search, story);
+    }
+    most_bytes_ = std::max(most_bytes_, search.MostBytes());
     free_[call] = false;
     return core;
   }
 
+  bool is_minimal() const { return is_minimal_; }
+  uint64_t most_bytes() const { return most_bytes_; }
+
  private:
+  void BeginLate() {
+    std::size_t first = window_.size(), calls = 0;
+    while (first > 0 && calls < kWindow) {
+      if (window_[--first].kind == Point::Kind::kBegin) ++calls;
+    }
+    if (first == 0) return;
+    Search search(recording_, window_, free_, limits_);
+    search.Mark(first);
+    search.Run();
+    most_bytes_ = search.MostBytes();
+    start_ = search.configuration_at_mark();
+    window_ = window_.subspan(first);
+  }
+
+  JudgeLimits Share() const {
+    JudgeLimits limits = limits_;
+    limits.configurations = std::max<uint64_t>(limits_.configurations / kShares, 1);
+    return limits;
+  }
+
   std::vector<uint32_t> Candidates() const {
     std::vector<uint32_t> candidates;
+    for (const ActiveCall& call : start_.active) candidates.push_back(call.call);
     for (const Point& point : window_) {
       if (point.kind == Point::Kind::kBegin) candidates.push_back(point.call);
     }
@@ -64,9 +106,19 @@ class CoreFinder {
   }
   bool IsUpdate(uint32_t call) const { return recording_.calls[call].op.kind == Kind::kSetRegion; }
 
-  bool IsContradicted() const {
-    Search search(recording_, window_, free_, limits_);
-    return search.Run() == Answer::kContradicted;
+  // What a search can't show within its share of the budget is no part of a smaller core.
+  bool IsContradicted() {
+    if (budget_ == 0) {
+      is_minimal_ = false;
+      return false;
+    }
+    Search search(recording_, window_, free_, Share());
+    search.StartFrom(start_);
+    const Answer answer = search.Run();
+    budget_ -= std::min(budget_, search.configurations() + 1);
+    most_bytes_ = std::max(most_bytes_, search.MostBytes());
+    if (answer == Answer::kGaveUp) is_minimal_ = false;
+    return answer == Answer::kContradicted;
   }
 
   void FreeInChunks(std::vector<uint32_t>& candidates, std::size_t chunk) {
@@ -89,7 +141,7 @@ class CoreFinder {
     if (!recording_.calls[core.call].returned) return DescribeHang(search, core);
     for (const Search::Taken& taken : search.steps()) {
       if (taken.call != core.call) continue;
-      core.allowed = {Answered(core.call, taken.choice)};
+      core.allowed = {Answered(core.call, taken.choice, taken.value)};
       core.clauses = {std::string(taken.choice.clause.text())};
     }
   }
@@ -112,20 +164,37 @@ class CoreFinder {
       return IsAboutProgress(choice.clause.text());
     });
     const model::Choice& named = promise == way.end() ? way.back() : *promise;
-    core.allowed = {Answered(core.call, way.back())};
+    core.allowed = {Answered(core.call, way.back(), 0)};
     core.clauses = {std::string(named.clause.text())};
   }
 
-  std::string Answered(uint32_t call, const model::Choice& choice) const {
-    const model::Outcome outcome{.error = choice.error, .mmio = choice.move == model::Move::kMmio};
-    return outcome.ToString(recording_.calls[call].op.kind);
+  void AddStory(const Search& search, std::vector<StoryStep>& story) const {
+    for (const Search::Taken& taken : search.steps()) {
+      const uint64_t time = window_[taken.point].time;
+      story.push_back({taken.call, taken.choice.move, taken.choice.clause, time});
+    }
+  }
+
+  std::string Answered(uint32_t call, const model::Choice& choice, uint64_t value) const {
+    const model::Operation& op = recording_.calls[call].op;
+    if (choice.error != Errno()) return choice.error.Name();
+    if (op.kind != Kind::kAccess) return "0";
+    if (choice.move == model::Move::kMmio) return "MMIO";
+    const bool reads = op.access != model::Access::kWrite && op.size != 0;
+    return reads ? fmt::format("the word {:#x}", value) : "memory";
   }
 
   const Recording& recording_;
-  const std::vector<Point>& timeline_;
   const JudgeLimits& limits_;
+  // Of all configurations that the core may cost, what one search may.
+  static constexpr uint64_t kShares = 20;
+
   std::span<const Point> window_;
+  Configuration start_;
   std::vector<bool> free_;
+  uint64_t budget_ = limits_.configurations;
+  bool is_minimal_ = true;
+  uint64_t most_bytes_ = 0;
 };
 
 bool AreAboutTheSameMemory(const model::Operation& a, const model::Operation& b) {
@@ -136,7 +205,7 @@ bool AreAboutTheSameMemory(const model::Operation& a, const model::Operation& b)
 
 // For each call of the core: what overlapped it, and the last few updates before it.
 std::vector<uint32_t> ContextOf(const Recording& recording, const std::vector<CoreCall>& core) {
-  constexpr std::size_t kUpdatesBefore = 3;
+  constexpr std::size_t kUpdatesBefore = 3, kMeanwhile = 12;
   std::vector<uint32_t> context;
   const auto add = [&](uint32_t call) {
     const auto same = [&](const CoreCall& one) { return one.call == call; };
@@ -144,14 +213,14 @@ std::vector<uint32_t> ContextOf(const Recording& recording, const std::vector<Co
   };
   for (const CoreCall& one : core) {
     const RecordedCall& offender = recording.calls[one.call];
-    std::size_t updates = 0;
+    std::size_t updates = 0, meanwhile = 0;
     for (uint32_t i = static_cast<uint32_t>(recording.calls.size()); i-- > 0;) {
       const RecordedCall& call = recording.calls[i];
       const bool over_before = call.returned && call.end < offender.begin;
       const bool after = offender.returned && call.begin > offender.end;
       if (after || call.refused) continue;
       if (!over_before) {
-        if (call.op.kind != Kind::kAccess) add(i);
+        if (call.op.kind != Kind::kAccess && meanwhile++ < kMeanwhile) add(i);
       } else if (call.op.kind == Kind::kSetRegion && updates < kUpdatesBefore &&
                  AreAboutTheSameMemory(call.op, offender.op)) {
         add(i);
@@ -200,12 +269,15 @@ Judgement Judge(const Recording& recording, const JudgeLimits& limits) {
   Search search(recording, timeline.value(), nothing_free, limits);
   judgement.answer = search.Run();
   judgement.configurations = search.configurations();
+  judgement.most_bytes = search.MostBytes();
   if (judgement.answer == Answer::kGaveUp) judgement.why = search.why();
   if (judgement.answer != Answer::kContradicted) return judgement;
   CoreFinder finder(recording, timeline.value(), limits);
   for (uint32_t call : finder.Find(search.furthest())) {
-    judgement.core.push_back(finder.Explain(call));
+    judgement.core.push_back(finder.Explain(call, judgement.story));
   }
+  judgement.core_is_minimal = finder.is_minimal();
+  judgement.most_bytes = std::max(judgement.most_bytes, finder.most_bytes());
   judgement.context = ContextOf(recording, judgement.core);
   return judgement;
 }

@@ -165,13 +165,80 @@ TEST(Judge, AllowsAHangThatHasAReason) {
   EXPECT_EQ(Judge(story.recording(), {}).answer, Answer::kExplained);
 }
 
+// What the answer of a call was does not matter where the recording says so; that it happened does.
+TEST(Judge, TakesAnyAnswerWhereNoneIsJudged) {
+  Story story;
+  Recording recording = [&] {
+    story.Call("main", story.CreateSlot(1, kGpa, 4), {.error = Errno(EIO)});
+    story.Call("main", story.PreFault(0, kGpa, 4), {.address = kGpa + 0x4000});
+    return story.recording();
+  }();
+  EXPECT_EQ(Judge(recording, {}).answer, Answer::kContradicted);
+  recording.calls[0].any_answer = true;
+  EXPECT_EQ(Judge(recording, {}).answer, Answer::kExplained);
+  recording.calls[1].seen = Story::Unchanged(kGpa, 4, ENOENT);
+  EXPECT_EQ(Judge(recording, {}).answer, Answer::kContradicted);
+}
+
+// A call that never reached KVM is not part of the story, nor is what was seen of it.
+TEST(Judge, LeavesOutWhatNeverReachedKvm) {
+  Story story;
+  story.Call("main", story.CreateSlot(1, kGpa, 4), {});
+  story.See(4, story.Call("main", story.DeleteSlot(1), {.error = Errno(EFAULT)}),
+            model::Phase::kInvalidated);
+  Recording recording = story.recording();
+  EXPECT_EQ(Judge(recording, {}).answer, Answer::kContradicted);
+  recording.calls[1].refused = true;
+  EXPECT_EQ(Judge(recording, {}).answer, Answer::kExplained);
+}
+
+// What the guest reads at the old place once a move has returned can't come from the slot.
+TEST(Judge, RefusesOldMemoryAfterAMove) {
+  Story story;
+  story.Call("main", story.CreateSlot(1, kGpa, 4), {});
+  story.CallAt(50, 300, "vcpu0", story.Run(0), {});
+  story.CallAt(60, 70, "guest", story.Write(0, kGpa, 7), {});
+  story.CallAt(100, 200, "move", story.MoveSlot(1, kGpa + 0x100000), {});
+  story.CallAt(210, 220, "guest", story.Read(0, kGpa), {.value = 7});
+
+  const Judgement judgement = Judge(story.recording(), {});
+
+  EXPECT_EQ(judgement.answer, Answer::kContradicted);
+  ASSERT_EQ(judgement.core.size(), 1u);
+  EXPECT_EQ(judgement.core[0].call, 4u);
+  EXPECT_THAT(judgement.core[0].allowed, ElementsAre("MMIO"));
+}
+
+// Of a long recording the core is found among the last calls before the contradiction.
+TEST(Judge, FindsTheCoreAtTheEndOfALongRecording) {
+  Story story;
+  for (int i = 0; i < 300; ++i) {
+    story.Call("main", story.CreateSlot(1, kGpa, 4), {});
+    story.Call("main", story.DeleteSlot(1), {});
+  }
+  const uint32_t wrong = story.Call("main", story.PreFault(0, kGpa, 1), {.address = kGpa + 0x1000});
+
+  const Judgement judgement = Judge(story.recording(), {});
+
+  EXPECT_EQ(judgement.answer, Answer::kContradicted);
+  EXPECT_TRUE(judgement.core_is_minimal);
+  ASSERT_EQ(judgement.core.size(), 1u);
+  EXPECT_EQ(judgement.core[0].call, wrong);
+  EXPECT_THAT(judgement.Clauses(), ElementsAre("PREFAULT-15"));
+}
+
 // A recording that breaks an assumption is not judged.
 TEST(Judge, GivesUpWithAReason) {
   Story story;
   story.CallAt(200, 100, "main", story.DeleteSlot(1), {});
-  const Judgement judgement = Judge(story.recording(), {});
-  EXPECT_EQ(judgement.answer, Answer::kGaveUp);
-  EXPECT_EQ(judgement.why, "call 0 ends before it begins");
+  EXPECT_EQ(Judge(story.recording(), {}).answer, Answer::kGaveUp);
+  EXPECT_EQ(Judge(story.recording(), {}).why, "call 0 ends before it begins");
+
+  Story seen_too_late;
+  seen_too_late.See(50, seen_too_late.CallAt(10, 20, "main", Story::Run(0), {}),
+                    model::Phase::kInGuest);
+  EXPECT_EQ(Judge(seen_too_late.recording(), {}).why,
+            "a sighting of call 0 when it was not under way");
 }
 
 }  // namespace

@@ -39,8 +39,7 @@ TEST(JudgeProperty, AgreesWithBruteForce) {
   EXPECT_GT(contradicted, 100);
 }
 
-// The core is one: with its answers free there is an explanation, with all others free there is
-// none.
+// A core is not empty, and each of its calls comes with the clauses that its answer breaks.
 TEST(JudgeProperty, GivesCoresThatAreMinimal) {
   int cores = 0;
   for (uint64_t seed = 0; seed < 300; ++seed) {
@@ -56,6 +55,37 @@ TEST(JudgeProperty, GivesCoresThatAreMinimal) {
     }
   }
   EXPECT_GT(cores, 50);
+}
+
+constexpr uint64_t kMostBytes = uint64_t{1} << 30;
+
+// 5,000 calls of 8 actors, with a wrong answer or without, have an answer in less than 1 GiB, the
+// core of a contradiction included.
+TEST(JudgeProperty, AnswersLongRecordingsInBoundedMemory) {
+  int contradicted = 0;
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    Recording recording =
+        RandomRecording(Random(seed), {.actors = 8, .calls = 5000, .overlap_percent = 30});
+    if (seed > 0) Falsify(recording, Random(seed).Fork(1));
+    const Judgement judgement = Judge(recording, {});
+    EXPECT_NE(judgement.answer, Answer::kGaveUp) << "seed " << seed << ": " << judgement.why;
+    EXPECT_LT(judgement.most_bytes, kMostBytes) << "seed " << seed;
+    if (judgement.answer != Answer::kContradicted) continue;
+    ++contradicted;
+    EXPECT_LE(judgement.core.size(), 3u) << "seed " << seed;
+  }
+  EXPECT_GE(contradicted, 2);
+}
+
+// Where more calls overlap than it can sort out the judge gives up, also within its bounds.
+TEST(JudgeProperty, GivesUpInBoundedMemory) {
+  Recording recording =
+      RandomRecording(Random(3), {.actors = 8, .calls = 5000, .overlap_percent = 90});
+  Falsify(recording, Random(3).Fork(1));
+  const Judgement judgement = Judge(recording, {.configurations = 300'000});
+  EXPECT_EQ(judgement.answer, Answer::kGaveUp);
+  EXPECT_EQ(judgement.why, "too many possible orders");
+  EXPECT_LT(judgement.most_bytes, kMostBytes);
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ using model::Pending;
 using model::Phase;
 
 constexpr std::size_t kMostKept = 256;
+constexpr unsigned kLastWord = 63;
+constexpr std::size_t kMostTellings = 8;
 
 // Pages that a prefault is known to have done.
 uint64_t PagesDone(const RecordedCall& call) {
@@ -112,6 +114,7 @@ bool Search::IsMet(const Point& point) {
 bool Search::Advance() {
   for (; point_ < timeline_.size(); ++point_) {
     const Point& point = timeline_[point_];
+    if (point_ == mark_) at_mark_ = now_;
     if (point.kind == Point::Kind::kBegin) {
       if (now_.active.full()) {
         why_ = "too many calls in flight at once";
@@ -130,9 +133,17 @@ bool Search::Advance() {
 
 // Two configurations with the same key have the same future. What no answer depends on is left out:
 // how often the layout was replaced, which roots are stale, a dirty log that nobody reads.
-Search::Key Search::KeyOf(const Configuration& configuration, std::size_t point) const {
+Search::Key Search::KeyOf(const Configuration& configuration, std::size_t point,
+                          uint64_t words) const {
   const model::State& state = configuration.state;
-  uint64_t first = state.Hash() + point * 0x9e3779b97f4a7c15;
+  uint64_t first = state.Hash() + point * 0x9e3779b97f4a7c15 + words * 0xbf58476d1ce4e5b9;
+  // Nor is the order in which words became known.
+  for (const model::Word& word : state.words) {
+    if ((words & BitOf(word.gmem, word.address)) == 0) continue;
+    uint64_t mixed = (word.address ^ static_cast<uint64_t>(word.gmem)) * 0xff51afd7ed558ccd;
+    mixed = (mixed ^ mixed >> 29 ^ word.value) * 0xc4ceb9fe1a85ec53;
+    first += mixed ^ mixed >> 32;
+  }
   if (reads_dirty_log_) {
     for (const model::Slot& slot : state.slots) {
       first = (first ^ slot.dirty) * 0x9e3779b97f4a7c15 + (slot.maybe_dirty ^ slot.id);
@@ -154,6 +165,58 @@ Search::Key Search::KeyOf(const Configuration& configuration, std::size_t point)
     second ^= (mixed << 23 | mixed >> 41) * 0xd6e8feb86659fd93;
   }
   return {first, second};
+}
+
+uint64_t Search::BitOf(int32_t gmem, uint64_t address) const {
+  const auto found = word_numbers_.find(address ^ static_cast<uint64_t>(gmem) << 56);
+  return uint64_t{1} << (found == word_numbers_.end() ? kLastWord : found->second);
+}
+
+uint64_t Search::WordRead(const ActiveCall& call, const Choice& choice) {
+  const model::Operation& op = call.pending.op;
+  const bool reads = op.kind == Kind::kAccess && op.access != model::Access::kWrite &&
+                     op.size != 0 && choice.move == Move::kMemory;
+  if (!reads) return 0;
+  const model::Slot* slot =
+      now_.state.FindSlot(now_.state.SpaceOf(op.vcpu), model::PageOf(op.address));
+  if (slot == nullptr) return 0;
+  const uint64_t offset = op.address - slot->gfn * model::kPageBytes;
+  const int32_t gmem = slot->gmem_only ? slot->gmem : -1;
+  const uint64_t first = slot->gmem_only ? slot->gmem_page : slot->host;
+  const uint64_t address = first * model::kPageBytes + offset;
+  const auto number = static_cast<unsigned>(word_numbers_.size());
+  if (number < kLastWord) {
+    word_numbers_.try_emplace(address ^ static_cast<uint64_t>(gmem) << 56, number);
+  }
+  return BitOf(gmem, address);
+}
+
+// Failures of the same calls in another state of words that nobody read on the way count too.
+bool Search::FailedBefore() {
+  if (failed_.empty()) return false;
+  const auto by = failed_by_.find(point_);
+  if (by == failed_by_.end()) return false;
+  for (uint64_t words : by->second) {
+    if (!failed_.contains(KeyOf(now_, point_, words))) continue;
+    if (!branches_.empty()) branches_.back()->words_read |= words;
+    return true;
+  }
+  return false;
+}
+
+void Search::RememberFailure(const Branch& branch) {
+  std::vector<uint64_t>& by = failed_by_[branch.point];
+  uint64_t words = branch.words_read;
+  if (std::find(by.begin(), by.end(), words) == by.end()) {
+    // More words than were read tell apart more than has to be; that is right as well.
+    if (by.size() >= kMostTellings) words |= by.back();
+    if (by.size() >= kMostTellings) {
+      by.back() = words;
+    } else {
+      by.push_back(words);
+    }
+  }
+  failed_.insert(KeyOf(branch.before, branch.point, words));
 }
 
 uint32_t Search::Relevant() const {
@@ -231,6 +294,7 @@ bool Search::CanLeadToWhatWasSeen(const ActiveCall& call, const Choice& choice) 
 
 bool Search::TakeStep(const Option& option) {
   ActiveCall& call = now_.active[option.active];
+  if (!branches_.empty()) branches_.back()->words_read |= WordRead(call, option.choice);
   model::Take(recording_.rules, now_.state, call.pending, option.choice);
   const RecordedCall& recorded = recording_.calls[call.call];
   if (call.pending.over() && recorded.returned && Matters(call.call) &&
@@ -238,7 +302,7 @@ bool Search::TakeStep(const Option& option) {
     return false;
   }
   ++configurations_;
-  steps_.push_back({call.call, option.choice});
+  steps_.push_back({call.call, option.choice, point_, call.pending.outcome.value});
   return true;
 }
 
@@ -253,8 +317,7 @@ bool Search::TryNext(Branch& branch) {
 }
 
 bool Search::Step() {
-  const bool failed_before =
-      limits_.remember_failures && !failed_.empty() && failed_.contains(KeyOf(now_, point_));
+  const bool failed_before = limits_.remember_failures && FailedBefore();
   const std::size_t first_option = options_.size();
   if (!failed_before) AddOptions();
   const std::size_t count = options_.size() - first_option;
@@ -268,10 +331,11 @@ bool Search::Step() {
     branch.point = point_;
     branch.steps = steps_.size();
     branch.first_option = branch.next_option = first_option;
+    branch.words_read = 0;
   }
   while (!branches_.empty() && !TryNext(*branches_.back())) {
     Branch& branch = *branches_.back();
-    if (limits_.remember_failures) failed_.insert(KeyOf(branch.before, branch.point));
+    if (limits_.remember_failures) RememberFailure(branch);
     options_.erase(options_.begin() + static_cast<std::ptrdiff_t>(branch.first_option),
                    options_.end());
     PopBranch();
@@ -291,6 +355,9 @@ Search::Branch& Search::PushBranch() {
 }
 
 void Search::PopBranch() {
+  if (branches_.size() > 1) {
+    branches_[branches_.size() - 2]->words_read |= branches_.back()->words_read;
+  }
   spare_.push_back(std::move(branches_.back()));
   branches_.pop_back();
 }
@@ -298,7 +365,10 @@ void Search::PopBranch() {
 Answer Search::Run() {
   while (!Advance()) {
     if (*why_ != '\0') return Answer::kGaveUp;
-    furthest_ = std::max(furthest_, point_);
+    if (point_ >= furthest_) {
+      furthest_ = point_;
+      if (mark_ <= point_ && mark_ != SIZE_MAX) best_at_mark_ = at_mark_;
+    }
     if (!Step()) return Answer::kContradicted;
     if (configurations_ > limits_.configurations) {
       why_ = "too many possible orders";

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -38,6 +39,11 @@ class Search {
   Search(const Search&) = delete;
   Search& operator=(const Search&) = delete;
 
+  // Begins in the middle: at the first point of the timeline it was given, with this configuration.
+  void StartFrom(const Configuration& configuration) { now_ = configuration; }
+  // REQUIRES: Run() reaches it. Has configuration_at_mark() kept.
+  void Mark(std::size_t point) { mark_ = point; }
+
   Answer Run();
 
   uint64_t configurations() const { return configurations_; }
@@ -45,13 +51,17 @@ class Search {
   uint64_t MostBytes() const;
   // How many points of the timeline the best attempt explained.
   std::size_t furthest() const { return furthest_; }
+  // Where the best attempt was when it came to the mark.
+  const Configuration& configuration_at_mark() const { return best_at_mark_; }
   const char* why() const { return why_; }
   // Explained: the configuration at the end.
   const Configuration& last() const { return last_; }
-  // Explained: the steps in their order, as (call, clause).
+  // Explained: the steps in their order, and the point of the timeline that demanded each.
   struct Taken {
     uint32_t call;
     model::Choice choice;
+    std::size_t point;
+    uint64_t value;  // what an access found, if that was its last step
   };
   const std::vector<Taken>& steps() const { return steps_; }
 
@@ -67,6 +77,7 @@ class Search {
     std::size_t steps;
     std::size_t first_option;  // index into options_, up to those of the next branch
     std::size_t next_option;
+    uint64_t words_read;  // since then, in whatever was tried; bits of BitOf()
   };
   struct Key {
     uint64_t first, second;
@@ -96,7 +107,14 @@ class Search {
   void PopBranch();
   static std::vector<std::unique_ptr<Branch>>& KeptBranches();
   bool Matters(uint32_t call) const;
-  Key KeyOf(const Configuration& configuration, std::size_t point) const;
+  bool FailedBefore();
+  void RememberFailure(const Branch& branch);
+  // Of a configuration as far as it is told apart by `words`.
+  Key KeyOf(const Configuration& configuration, std::size_t point, uint64_t words) const;
+  // A bit for each word of memory; those that come late share one.
+  uint64_t BitOf(int32_t gmem, uint64_t address) const;
+  // The word that a step is going to read; 0: none.
+  uint64_t WordRead(const ActiveCall& call, const model::Choice& choice);
 
   const Recording& recording_;
   std::span<const Point> timeline_;
@@ -109,7 +127,12 @@ class Search {
   std::vector<Option> options_;
   std::vector<Taken> steps_;
   std::unordered_set<Key, KeyHash> failed_;
+  // By point: by which words the configurations that failed there are told apart.
+  std::unordered_map<std::size_t, std::vector<uint64_t>> failed_by_;
+  std::unordered_map<uint64_t, unsigned> word_numbers_;
   Configuration last_;
+  std::size_t mark_ = SIZE_MAX;
+  Configuration at_mark_, best_at_mark_;
   uint64_t configurations_ = 0;
   std::size_t furthest_ = 0;
   std::size_t most_branches_ = 0;

@@ -48,7 +48,6 @@ uint64_t State::Hash() const {
     hasher.Add(range.first).Add(range.last).Add(range.attributes);
   }
   for (const GuestMemfd& file : files) hasher.Add(file.pages).Add(file.closed ? 1 : 2);
-  for (const Word& word : words) hasher.Add(word.address).Add(word.value);
   for (const Entry& entry : entries) hasher.Add(entry.gfn);
   hasher.Add(static_cast<uint64_t>(slots_lock) | static_cast<uint64_t>(zap_all_quirk) << 1 |
              static_cast<uint64_t>(old_readers) << 18 | static_cast<uint64_t>(new_readers) << 26 |

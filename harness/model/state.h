@@ -89,8 +89,8 @@ struct State {
   uint8_t stale_roots = 0;    // bit n: the root of vCPU n is obsolete
 
   bool operator==(const State&) const;
-  // Of what answers depend on: not of the dirty logs, of how often slots were replaced, nor of which
-  // roots are stale.
+  // Of what most answers depend on: not of the words, the dirty logs, of how often slots were
+  // replaced, nor of which roots are stale.
   uint64_t Hash() const;
   std::string ToString() const;
 
