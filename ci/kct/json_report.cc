@@ -36,7 +36,8 @@ json HistoriesAsJson(const HistoryCount& histories) {
           {"contradicted", histories.contradicted},
           {"gave_up", histories.gave_up},
           {"clauses", histories.clauses},
-          {"explanations", histories.explanations}};
+          {"contradictions", histories.contradictions},
+          {"doubts", histories.doubts}};
 }
 
 json ResultAsJson(const RunReport& report, const TestResult& result) {

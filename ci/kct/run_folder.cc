@@ -89,7 +89,7 @@ Status RunFolder::WriteTest(const TestResult& result) const {
   KCT_TRY_STATUS(write("output.txt", result.output));
   KCT_TRY_STATUS(write("history.txt", result.history));
   KCT_TRY_STATUS(
-      write("judgement.txt", fmt::format("{}", fmt::join(result.histories.explanations, "\n"))));
+      write("judgement.txt", fmt::format("{}", fmt::join(result.histories.contradictions, "\n"))));
   return write("kernel.log", result.kernel_log);
 }
 

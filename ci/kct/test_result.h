@@ -51,9 +51,10 @@ struct HistoryCount {
   unsigned explained = 0;
   unsigned contradicted = 0;
   unsigned gave_up = 0;
-  std::vector<std::string> clauses;       // of the contradictions
-  std::vector<std::string> explanations;  // of each that was not explained
-  double seconds = 0;                     // it took
+  std::vector<std::string> clauses;         // that the contradictions blame
+  std::vector<std::string> contradictions;  // each in words
+  std::vector<std::string> doubts;          // why the judge gave up, each time
+  double seconds = 0;                       // it took
 };
 
 // What the report makes of a verdict.

@@ -169,9 +169,9 @@ void AddEvidence(Page& page, const RunFacts& facts, const TestResult& result) {
   for (const Hang& hang : result.hangs) page.Indented(hang.text, "       ");
   const HistoryCount& histories = result.histories;
   // Where the judge alone failed the test its explanation is above.
-  if (histories.contradicted > 0 && result.failures.size() != histories.explanations.size()) {
+  if (histories.contradicted > 0 && result.failures.size() != histories.contradictions.size()) {
     page.Line("     history contradicted, by {}", fmt::join(histories.clauses, ", "));
-    for (const std::string& text : histories.explanations) page.Indented(text, "       ");
+    for (const std::string& text : histories.contradictions) page.Indented(text, "       ");
   }
   if (!result.account.empty()) page.Line("     runner  {}", result.account);
   for (const std::string& complaint : result.complaints) page.Line("     kernel  {}", complaint);
@@ -191,8 +191,6 @@ void AddFindings(Page& page, const RunReport& report) {
     AddEvidence(page, report.facts, result);
   }
 }
-
-std::string FirstLineOf(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 // The line of a stall's text that names the cycle of waiting; empty if there is none.
 std::string CycleOf(const TestResult& result) {
@@ -247,11 +245,12 @@ void AddHistories(Page& page, const RunReport& report) {
   page.Line("  judged in {:.1f} s", all.seconds);
   for (const TestResult& result : report.results) {
     const HistoryCount& histories = result.histories;
-    if (histories.explanations.empty()) continue;
-    page.Line("  {} ({}): {}", result.assignment.test.name, Name(result.assignment.mode),
-              histories.contradicted > 0
-                  ? fmt::format("contradicted, by {}", fmt::join(histories.clauses, ", "))
-                  : FirstLineOf(histories.explanations[0]));
+    const std::string name =
+        fmt::format("{} ({})", result.assignment.test.name, Name(result.assignment.mode));
+    if (histories.contradicted > 0) {
+      page.Line("  {}: contradicted, by {}", name, fmt::join(histories.clauses, ", "));
+    }
+    for (const std::string& why : histories.doubts) page.Line("  {}: gave up: {}", name, why);
   }
 }
 

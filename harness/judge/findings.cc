@@ -21,16 +21,17 @@ Findings JudgeAll(std::span<const Recording> recordings) {
     switch (judgement.answer) {
       case Answer::kExplained:
         ++findings.explained;
-        continue;
+        break;
       case Answer::kContradicted:
         ++findings.contradicted;
+        for (const std::string& clause : judgement.Clauses()) clauses.insert(clause);
+        findings.contradictions.push_back(Explain(recording, judgement));
         break;
       case Answer::kGaveUp:
         ++findings.gave_up;
+        findings.doubts.push_back(judgement.why);
         break;
     }
-    for (const std::string& clause : judgement.Clauses()) clauses.insert(clause);
-    findings.explanations.push_back(Explain(recording, judgement));
   }
   findings.clauses.assign(clauses.begin(), clauses.end());
   return findings;

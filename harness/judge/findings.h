@@ -14,8 +14,9 @@ struct Findings {
   unsigned explained = 0;
   unsigned contradicted = 0;
   unsigned gave_up = 0;
-  std::vector<std::string> clauses;       // that the contradictions blame, each once
-  std::vector<std::string> explanations;  // of each history that was not explained
+  std::vector<std::string> clauses;         // that the contradictions blame, each once
+  std::vector<std::string> contradictions;  // each in words
+  std::vector<std::string> doubts;          // why the judge gave up, each time
 };
 
 Findings JudgeAll(std::span<const Recording> recordings);

@@ -57,16 +57,14 @@ class CoreFinder {
 
   // What the model would have allowed one call of the core to answer, given the others.
   CoreCall Explain(uint32_t call, std::vector<StoryStep>& story) {
-    free_[call] = true;
-    Search search(recording_, window_, free_, Share());
-    search.StartFrom(start_);
     CoreCall core{call, {}, {}};
-    if (search.Run() == Answer::kExplained) {
-      Describe(search, core);
-      if (story.empty()) AddStory(search, story);
-    }
-    most_bytes_ = std::max(most_bytes_, search.MostBytes());
-    free_[call] = false;
+    // Preferably with the answers of all others in force, those outside the core as well.
+    std::vector<bool> free(free_.size(), false);
+    free[call] = true;
+    if (TryToExplain(free, core, story)) return core;
+    free = free_;
+    free[call] = true;
+    TryToExplain(free, core, story);
     return core;
   }
 
@@ -86,6 +84,18 @@ class CoreFinder {
     most_bytes_ = search.MostBytes();
     start_ = search.configuration_at_mark();
     window_ = window_.subspan(first);
+  }
+
+  bool TryToExplain(const std::vector<bool>& free, CoreCall& core, std::vector<StoryStep>& story) {
+    Search search(recording_, window_, free, Share());
+    search.StartFrom(start_);
+    const bool explained = search.Run() == Answer::kExplained;
+    if (explained) {
+      Describe(search, core);
+      if (story.empty()) AddStory(search, story);
+    }
+    most_bytes_ = std::max(most_bytes_, search.MostBytes());
+    return explained;
   }
 
   JudgeLimits Share() const {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "harness/abi/host.h"
+#include "harness/base/clock.h"
 #include "harness/base/tape.h"
 #include "harness/guest/program_log.h"
 #include "harness/record/recordings.h"
@@ -16,13 +17,27 @@ namespace {
 constexpr std::size_t kMostCalls = 1500;
 
 std::optional<model::Rules> facts;
+bool judged = false;
+uint64_t begin_tsc = 0;
+Instant begin;
+
+uint32_t TicksPerMicrosecond() {
+  const double microseconds = Seconds(Clock::now() - begin) * 1e6;
+  const auto ticks = static_cast<double>(StampTsc() - begin_tsc);
+  return microseconds < 1 ? 0 : static_cast<uint32_t>(ticks / microseconds + 0.5);
+}
 
 }  // namespace
 
 void KeepHistories(const model::Rules& rules) { facts = rules; }
 
+void JudgeHistories() { judged = true; }
+bool AreHistoriesJudged() { return judged; }
+
 void BeginHistory() {
   if (!facts) return;
+  begin_tsc = StampTsc();
+  begin = Clock::now();
   ClearProgramLog();
   StartTape();
 }
@@ -30,11 +45,13 @@ void BeginHistory() {
 std::vector<Recording> HistoryOfTest(std::string_view test, uint64_t seed) {
   if (!facts) return {};
   std::vector<Recording> recordings = RecordingsOf(ReadTape(), ReadProgramLog(), *facts);
+  const uint32_t ticks_per_us = TicksPerMicrosecond();
   const std::string kernel = CurrentHost().Release();
   for (Recording& recording : recordings) {
     recording.test = test;
     recording.kernel = kernel;
     recording.seed = seed;
+    recording.ticks_per_us = ticks_per_us;
     Shorten(recording, kMostCalls);
   }
   return recordings;

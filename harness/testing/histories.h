@@ -12,6 +12,11 @@ namespace kct {
 // From now on each test's history is kept. Without it there are none.
 void KeepHistories(const model::Rules& facts);
 
+// From now on a test fails whose history the judge can't explain. Without it that is for whoever
+// gets the events.
+void JudgeHistories();
+bool AreHistoriesJudged();
+
 // A test begins; what was recorded before is forgotten.
 void BeginHistory();
 // What was recorded since, one for each VM, short enough to be sent and judged.

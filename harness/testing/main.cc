@@ -26,6 +26,7 @@ struct Flags {
   uint64_t seed = 1;
   int events_fd = -1;
   std::string_view lie;
+  bool judge = false;
   std::string_view ctest_runner;
   enum class Action { kRun, kListJson, kListCTest, kListLies } action = Action::kRun;
 };
@@ -51,6 +52,8 @@ Result<Flags> ParseFlags(int argc, char** argv) {
     const std::string_view argument = argv[i];
     if (argument == "--list-json") {
       flags.action = Flags::Action::kListJson;
+    } else if (argument == "--judge") {
+      flags.judge = true;
     } else if (argument == "--list-lies") {
       flags.action = Flags::Action::kListLies;
     } else if (auto runner = ValueOf(argument, "--list-ctest")) {
@@ -68,7 +71,8 @@ Result<Flags> ParseFlags(int argc, char** argv) {
       flags.lie = *lie;
     } else {
       return MakeError(
-          "{}: unknown; expected --seed=N, --events=FD, --lie=NAME, --list-json, --list-lies, "
+          "{}: unknown; expected --seed=N, --events=FD, --lie=NAME, --judge, --list-json, "
+          "--list-lies, "
           "--list-ctest=RUNNER or a flag of GoogleTest",
           argument);
     }
@@ -114,6 +118,7 @@ class VerdictListener : public testing::EmptyTestEventListener {
 
 int RunTests(const Flags& flags) {
   ReportEventsTo(flags.events_fd);
+  if (flags.judge) JudgeHistories();
   std::unique_ptr<Backend> liar;
   if (!flags.lie.empty()) {
     liar = MakeLiar(flags.lie, KernelBackend());

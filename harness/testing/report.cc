@@ -10,6 +10,7 @@
 
 #include "harness/base/check.h"
 #include "harness/history/text.h"
+#include "harness/judge/findings.h"
 #include "harness/testing/histories.h"
 
 namespace kct {
@@ -64,6 +65,20 @@ void EmitHistory(std::span<const Recording> recordings) {
   const std::string text = WriteHistory(recordings);
   for (std::size_t at = 0; at < text.size(); at += kHistoryChunk) {
     Emit({{"event", "history"}, {"text", text.substr(at, kHistoryChunk)}});
+  }
+}
+
+void JudgeHistory(std::span<const Recording> recordings) {
+  const Findings findings = JudgeAll(recordings);
+  for (const std::string& why : findings.doubts) Note("the judge gave up: " + why);
+  for (const std::string& text : findings.contradictions) {
+    Say("CONTRADICTED", text);
+    Emit({{"event", "failure"},
+          {"file", ""},
+          {"line", 0},
+          {"clauses", findings.clauses},
+          {"text", text}});
+    Worsen(Verdict::kFail);
   }
 }
 
@@ -178,14 +193,18 @@ void ReportStallAndExit(const Stall& stall) {
   const std::string text = stall.ToString();
   Say("   HANG   ", fmt::format("{} breaks {}\n{}", test.name, clause, text));
   Emit({{"event", "hang"}, {"clause", clause}, {"text", text}, {"released", stall.AllReleased()}});
-  EmitHistory(HistoryOfTest(test.name, test.seed));
+  const std::vector<Recording> recordings = HistoryOfTest(test.name, test.seed);
+  EmitHistory(recordings);
+  if (AreHistoriesJudged()) JudgeHistory(recordings);
   EmitEnd();
   _exit(ExitStatus(Verdict::kHang));
 }
 
 Verdict EndTest() {
   std::lock_guard lock(mutex);
-  EmitHistory(HistoryOfTest(test.name, test.seed));
+  const std::vector<Recording> recordings = HistoryOfTest(test.name, test.seed);
+  EmitHistory(recordings);
+  if (AreHistoriesJudged()) JudgeHistory(recordings);
   EmitEnd();
   return test.verdict;
 }
