@@ -130,6 +130,64 @@ TEST_F(Cli, LooksForDriftInSourcesOfAKernelOnly) {
   ExpectRefusal(find("hum", "b.rst"), Exit::kUsage, "has no document b.rst");
 }
 
+// A history of one VM; `answer` is what a prefault of a slot that stands says.
+std::string HistoryWithAnswer(const std::string& answer) {
+  return "kct-history 1\ntest A.b\nkernel 7.3\nseed 1\nvm\nrules tdp prefault\nlane main\n"
+         "@0..10 main SET_USER_MEMORY_REGION slot=1 gpa=0x1000 size=0x1000 hva=0x7f0000 -> 0\n"
+         "@20..30 main PRE_FAULT_MEMORY vcpu=0 gpa=0x1000 size=0x1000 -> " +
+         answer + "\n";
+}
+
+TEST_F(Cli, JudgesHistories) {
+  const std::string good = Put("good.txt", HistoryWithAnswer("0"));
+  const CommandOutput output = Kct({"judge", good});
+  EXPECT_EQ(output.status, 0) << output.err;
+  EXPECT_THAT(output.out, HasSubstr("good.txt: explained: 2 of 2 calls judged"));
+
+  Put("unsure.txt",
+      "kct-history 1\ntest A.b\nkernel 7.3\nseed 1\nvm\nrules\nlane m\n"
+      "@5..2 m RUN vcpu=0 -> 0\n");
+  const CommandOutput unsure = Kct({"judge", good, folder_ / "unsure.txt"});
+  EXPECT_EQ(unsure.status, static_cast<int>(Exit::kInconclusive));
+  EXPECT_THAT(unsure.out, HasSubstr("2 histories of VMs: 1 explained, 0 contradicted, 1 given up"));
+}
+
+TEST_F(Cli, ShowsAContradictionInWordsAndAsAPicture) {
+  EXPECT_TRUE(MakeFolder(folder_ / "run/tests/A.b").ok());
+  Put("run/tests/A.b/history.txt", HistoryWithAnswer("ENOENT"));
+  const CommandOutput output = Kct({"judge", folder_ / "run"});
+  EXPECT_EQ(output.status, static_cast<int>(Exit::kFindings)) << output.err;
+  EXPECT_THAT(output.out, AllOf(HasSubstr("ENOENT; the model allows 0"), HasSubstr("PREFAULT-18")));
+  const auto html = ReadFile(folder_ / "run/tests/A.b/contradiction.html");
+  ASSERT_TRUE(html.ok());
+  EXPECT_THAT(html.value(), AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("PREFAULT-18")));
+
+  const std::filesystem::path svg = folder_ / "picture.svg";
+  Kct({"judge", folder_ / "run/tests/A.b", "--picture", svg});
+  EXPECT_THAT(ReadFile(svg).value(), StartsWith("<svg "));
+}
+
+TEST_F(Cli, JudgesWithABrokenModel) {
+  const std::string good = Put("good.txt", HistoryWithAnswer("0"));
+  const CommandOutput output = Kct({"judge", good, "--plant", "prefault-keeps-size"});
+  EXPECT_EQ(output.status, static_cast<int>(Exit::kFindings));
+  EXPECT_THAT(output.out, HasSubstr("PREFAULT-18"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "contradiction.html"));
+  EXPECT_THAT(Kct({"judge", "--list-bugs"}).out, HasSubstr("prefault-keeps-size"));
+}
+
+TEST_F(Cli, RefusesWhatIsNoHistory) {
+  ExpectRefusal(Kct({"judge"}), Exit::kUsage, "PATH is required");
+  ExpectRefusal(Kct({"judge", "/nowhere"}), Exit::kUsage, "/nowhere: no such file or folder");
+  ExpectRefusal(Kct({"judge", folder_}), Exit::kUsage, "has neither history.txt nor tests/*/");
+  ExpectRefusal(Kct({"judge", Put("bad.txt", "hello\n")}), Exit::kUsage,
+                "bad.txt:1: 'hello': expected 'kct-history'");
+  const std::string good = Put("good.txt", HistoryWithAnswer("0"));
+  ExpectRefusal(Kct({"judge", good, "--plant", "x"}), Exit::kUsage, "no bug 'x'");
+  ExpectRefusal(Kct({"judge", good, "--picture", "x.png"}), Exit::kUsage,
+                "x.png ends neither in .svg nor in .html");
+}
+
 TEST_F(Cli, ExplainsItsExitStatus) {
   const CommandOutput help = Kct({"run", "--help"});
   EXPECT_EQ(help.status, 0);

@@ -6,7 +6,8 @@
 //   vm-1-npt/                         a folder per VM: console.log, kernel.log, stderr.txt (of
 //                                     QEMU), qemu-command.txt
 //   tests/NAME[.MODE][.N]/            a folder per run of a test: events.jsonl, output.txt,
-//                                     history.txt, kernel.log; empty ones are left out
+//                                     history.txt (docs/design/history.md), kernel.log; empty
+//                                     ones are left out
 #pragma once
 
 #include <filesystem>

@@ -115,7 +115,7 @@ std::string AnswerText(const RecordedCall& call) {
   if (call.op.kind != Kind::kAccess) return "0";
   if (seen.mmio) return "MMIO";
   const bool reads = call.op.access != model::Access::kWrite && call.op.size != 0;
-  return reads ? fmt::format("the word {:#x}", seen.value) : "memory";
+  return reads ? fmt::format("the word {:#x}", seen.value) : "done";
 }
 
 std::vector<uint32_t> CallsToShow(const Judgement& judgement) {

@@ -25,7 +25,7 @@ std::string TimeText(const Recording& recording, uint64_t ticks);
 // "µs", or "1000 ticks".
 std::string_view TimeUnit(const Recording& recording);
 
-// What came back: "0", "EAGAIN", "MMIO", "the word 0x7", "no answer".
+// What came back: "0", "EAGAIN", "MMIO", "the word 0x7", "done", "no answer".
 std::string AnswerText(const RecordedCall& call);
 
 // Core and context, in the order in which they began.

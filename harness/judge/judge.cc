@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
 
 #include "harness/judge/search.h"
 #include "harness/judge/timeline.h"
@@ -28,6 +30,7 @@ bool IsAboutProgress(std::string_view clause) {
 // in; how those before them happened is taken from the attempt that came furthest.
 constexpr std::size_t kWindow = 100;
 constexpr std::size_t kMostCore = 8;
+constexpr std::size_t kMostAnswers = 4;  // of a call, that are listed as allowed
 
 // Finds the core: frees the answers of as many calls as possible with the contradiction still
 // there. An update that hangs mostly waits for somebody else, so updates are freed first.
@@ -57,14 +60,30 @@ class CoreFinder {
 
   // What the model would have allowed one call of the core to answer, given the others.
   CoreCall Explain(uint32_t call, std::vector<StoryStep>& story) {
-    CoreCall core{call, {}, {}};
     // Preferably with the answers of all others in force, those outside the core as well.
-    std::vector<bool> free(free_.size(), false);
-    free[call] = true;
-    if (TryToExplain(free, core, story)) return core;
-    free = free_;
-    free[call] = true;
-    TryToExplain(free, core, story);
+    const std::vector<bool> outside = std::exchange(free_, std::vector<bool>(free_.size(), false));
+    CoreCall core = ExplainByOthers(call, story);
+    free_ = outside;
+    return core.allowed.empty() ? ExplainByOthers(call, story) : core;
+  }
+
+  CoreCall ExplainByOthers(uint32_t call, std::vector<StoryStep>& story) {
+    free_[call] = true;
+    CoreCall core{call, {}, {}};
+    std::vector<Search::Given> found;
+    while (found.size() < kMostAnswers) {
+      Search search(recording_, window_, free_, Share());
+      search.StartFrom(start_);
+      search.Exclude(call, found);
+      const Answer answer = search.Run();
+      most_bytes_ = std::max(most_bytes_, search.MostBytes());
+      if (answer != Answer::kExplained) break;
+      if (story.empty()) AddStory(search, story);
+      const std::optional<Search::Given> given = Describe(search, core);
+      if (!given) break;
+      found.push_back(*given);
+    }
+    free_[call] = false;
     return core;
   }
 
@@ -84,18 +103,6 @@ class CoreFinder {
     most_bytes_ = search.MostBytes();
     start_ = search.configuration_at_mark();
     window_ = window_.subspan(first);
-  }
-
-  bool TryToExplain(const std::vector<bool>& free, CoreCall& core, std::vector<StoryStep>& story) {
-    Search search(recording_, window_, free, Share());
-    search.StartFrom(start_);
-    const bool explained = search.Run() == Answer::kExplained;
-    if (explained) {
-      Describe(search, core);
-      if (story.empty()) AddStory(search, story);
-    }
-    most_bytes_ = std::max(most_bytes_, search.MostBytes());
-    return explained;
   }
 
   JudgeLimits Share() const {
@@ -146,14 +153,19 @@ class CoreFinder {
     }
   }
 
-  // The last of its steps is the answer that would have been right.
-  void Describe(const Search& search, CoreCall& core) const {
-    if (!recording_.calls[core.call].returned) return DescribeHang(search, core);
-    for (const Search::Taken& taken : search.steps()) {
-      if (taken.call != core.call) continue;
-      core.allowed = {Answered(core.call, taken.choice, taken.value)};
-      core.clauses = {std::string(taken.choice.clause.text())};
+  // The last of its steps is an answer that would have been right. None: it gave no answer.
+  std::optional<Search::Given> Describe(const Search& search, CoreCall& core) const {
+    if (!recording_.calls[core.call].returned) {
+      DescribeHang(search, core);
+      return std::nullopt;
     }
+    const auto last =
+        std::find_if(search.steps().rbegin(), search.steps().rend(),
+                     [&](const Search::Taken& taken) { return taken.call == core.call; });
+    if (last == search.steps().rend()) return std::nullopt;
+    core.allowed.push_back(Answered(core.call, last->choice.move, last->answer, last->value));
+    core.clauses.emplace_back(last->choice.clause.text());
+    return Search::Given{last->answer, last->choice.move == model::Move::kMmio};
   }
 
   // It could have gone on: by which promise, and with which answer.
@@ -174,7 +186,7 @@ class CoreFinder {
       return IsAboutProgress(choice.clause.text());
     });
     const model::Choice& named = promise == way.end() ? way.back() : *promise;
-    core.allowed = {Answered(core.call, way.back(), 0)};
+    core.allowed = {Answered(core.call, way.back().move, way.back().error, 0)};
     core.clauses = {std::string(named.clause.text())};
   }
 
@@ -185,11 +197,11 @@ class CoreFinder {
     }
   }
 
-  std::string Answered(uint32_t call, const model::Choice& choice, uint64_t value) const {
+  std::string Answered(uint32_t call, model::Move move, Errno error, uint64_t value) const {
     const model::Operation& op = recording_.calls[call].op;
-    if (choice.error != Errno()) return choice.error.Name();
+    if (error != Errno()) return error.Name();
     if (op.kind != Kind::kAccess) return "0";
-    if (choice.move == model::Move::kMmio) return "MMIO";
+    if (move == model::Move::kMmio) return "MMIO";
     const bool reads = op.access != model::Access::kWrite && op.size != 0;
     return reads ? fmt::format("the word {:#x}", value) : "memory";
   }
@@ -213,35 +225,74 @@ bool AreAboutTheSameMemory(const model::Operation& a, const model::Operation& b)
          b.address < a.address + std::max<uint64_t>(a.size, 1);
 }
 
-// For each call of the core: what overlapped it, and the last few updates before it.
-std::vector<uint32_t> ContextOf(const Recording& recording, const std::vector<CoreCall>& core) {
-  constexpr std::size_t kUpdatesBefore = 3, kMeanwhile = 12;
-  std::vector<uint32_t> context;
-  const auto add = [&](uint32_t call) {
+bool Overlap(const RecordedCall& a, const RecordedCall& b) {
+  return (!a.returned || b.begin <= a.end) && (!b.returned || a.begin <= b.end);
+}
+
+// What calls of the core are to be seen with: what overlapped them, the last few updates and
+// accesses of the same memory before them, and what overlapped the last of those updates.
+class ContextFinder {
+ public:
+  ContextFinder(const Recording& recording, const std::vector<CoreCall>& core)
+      : recording_(recording), core_(core) {}
+
+  std::vector<uint32_t> Find() {
+    for (const CoreCall& one : core_) {
+      const RecordedCall& offender = recording_.calls[one.call];
+      AddOverlapping(offender);
+      if (const RecordedCall* update = AddBefore(offender)) AddOverlapping(*update);
+    }
+    std::sort(context_.begin(), context_.end());
+    context_.erase(std::unique(context_.begin(), context_.end()), context_.end());
+    return std::move(context_);
+  }
+
+ private:
+  static constexpr std::size_t kMeanwhile = 10, kUpdates = 3, kAccesses = 2;
+
+  void Add(uint32_t call) {
     const auto same = [&](const CoreCall& one) { return one.call == call; };
-    if (std::none_of(core.begin(), core.end(), same)) context.push_back(call);
-  };
-  for (const CoreCall& one : core) {
-    const RecordedCall& offender = recording.calls[one.call];
-    std::size_t updates = 0, meanwhile = 0;
-    for (uint32_t i = static_cast<uint32_t>(recording.calls.size()); i-- > 0;) {
-      const RecordedCall& call = recording.calls[i];
-      const bool over_before = call.returned && call.end < offender.begin;
-      const bool after = offender.returned && call.begin > offender.end;
-      if (after || call.refused) continue;
-      if (!over_before) {
-        if (call.op.kind != Kind::kAccess && meanwhile++ < kMeanwhile) add(i);
-      } else if (call.op.kind == Kind::kSetRegion && updates < kUpdatesBefore &&
-                 AreAboutTheSameMemory(call.op, offender.op)) {
-        add(i);
-        ++updates;
+    if (std::none_of(core_.begin(), core_.end(), same)) context_.push_back(call);
+  }
+
+  // Calls as a whole only: a guest makes too many accesses.
+  void AddOverlapping(const RecordedCall& offender) {
+    std::size_t count = 0;
+    for (uint32_t i = static_cast<uint32_t>(recording_.calls.size()); i-- > 0;) {
+      const RecordedCall& call = recording_.calls[i];
+      if (call.refused || call.op.kind == Kind::kAccess || &call == &offender) continue;
+      if (count < kMeanwhile && Overlap(call, offender)) {
+        Add(i);
+        ++count;
       }
     }
   }
-  std::sort(context.begin(), context.end());
-  context.erase(std::unique(context.begin(), context.end()), context.end());
-  return context;
-}
+
+  // The last of the updates; nullptr: there is none.
+  const RecordedCall* AddBefore(const RecordedCall& offender) {
+    const RecordedCall* last = nullptr;
+    std::size_t updates = 0, accesses = 0;
+    for (uint32_t i = static_cast<uint32_t>(recording_.calls.size()); i-- > 0;) {
+      const RecordedCall& call = recording_.calls[i];
+      const bool before = call.returned && call.end < offender.begin && !call.refused;
+      if (!before || !AreAboutTheSameMemory(call.op, offender.op)) continue;
+      if (call.op.kind == Kind::kSetRegion && updates < kUpdates) {
+        if (updates++ == 0) last = &call;
+        Add(i);
+      }
+      const bool both_access = call.op.kind == Kind::kAccess && offender.op.kind == Kind::kAccess;
+      if (both_access && accesses < kAccesses) {
+        Add(i);
+        ++accesses;
+      }
+    }
+    return last;
+  }
+
+  const Recording& recording_;
+  const std::vector<CoreCall>& core_;
+  std::vector<uint32_t> context_;
+};
 
 }  // namespace
 
@@ -288,7 +339,7 @@ Judgement Judge(const Recording& recording, const JudgeLimits& limits) {
   }
   judgement.core_is_minimal = finder.is_minimal();
   judgement.most_bytes = std::max(judgement.most_bytes, finder.most_bytes());
-  judgement.context = ContextOf(recording, judgement.core);
+  judgement.context = ContextFinder(recording, judgement.core).Find();
   return judgement;
 }
 

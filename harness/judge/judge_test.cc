@@ -11,6 +11,7 @@ namespace kct {
 namespace {
 
 using testing::ElementsAre;
+using testing::UnorderedElementsAre;
 
 constexpr uint64_t kGpa = 0x100000000;
 
@@ -75,7 +76,12 @@ TEST(Judge, RefusesNoSlotInACoveringMove) {
   story.CallAt(150, 250, "prefault", story.PreFault(0, kGpa + 0x1000, 1),
                story.Unchanged(kGpa + 0x1000, 1, ENOENT));
 
-  EXPECT_EQ(Judge(story.recording(), {}).answer, Answer::kContradicted);
+  const Judgement judgement = Judge(story.recording(), {});
+
+  EXPECT_EQ(judgement.answer, Answer::kContradicted);
+  ASSERT_EQ(judgement.core.size(), 1u);
+  EXPECT_THAT(judgement.core[0].allowed, UnorderedElementsAre("0", "EAGAIN"));
+  EXPECT_THAT(judgement.Clauses(), ElementsAre("PREFAULT-18", "PREFAULT-38"));
 }
 
 // What the guest reads once a delete has returned can't come from the slot.

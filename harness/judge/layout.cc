@@ -13,8 +13,8 @@ namespace {
 using model::Kind;
 
 constexpr double kLaneTitle = 150, kMargin = 16, kAxisHeight = 40, kLanePadding = 8;
-constexpr double kPlot = 900;  // where nothing is cut short
-constexpr double kLeastGap = 26, kMostGap = 220, kHangs = 90;
+constexpr double kPlot = 1040;  // where nothing is cut short
+constexpr double kLeastGap = 24, kHangs = 110;
 constexpr double kLetter = 6.3;
 
 std::string ShortName(const model::Operation& op) {
@@ -79,6 +79,27 @@ std::vector<uint64_t> Moments(const Recording& recording, const std::vector<uint
   return moments;
 }
 
+// What is longer than some of the usual gaps is cut short.
+uint64_t LongestShown(std::vector<uint64_t> gaps) {
+  if (gaps.empty()) return 0;
+  std::sort(gaps.begin(), gaps.end());
+  return 4 * gaps[gaps.size() / 2];
+}
+
+// Up to where what stands below a bar reaches: what was seen of the call, or why it is wrong.
+double EndOfNotes(const Recording& recording, const Judgement& judgement, const TimeAxis& axis,
+                  const Bar& bar) {
+  if (const CoreCall* core = FindInCore(judgement, bar.call)) {
+    return bar.left + TextWidth(ReasonText(*core));
+  }
+  double end = bar.left;
+  for (const Sighting& sighting : recording.sightings) {
+    if (sighting.call != bar.call) continue;
+    end = std::max(end, axis.X(sighting.time) + TextWidth(SightingText(sighting)));
+  }
+  return end;
+}
+
 // Puts the bars of one lane into as few rows as their labels allow. How many.
 std::size_t PutIntoRows(std::vector<Bar*>& bars, double top) {
   std::stable_sort(bars.begin(), bars.end(), [](const Bar* a, const Bar* b) {
@@ -89,7 +110,7 @@ std::size_t PutIntoRows(std::vector<Bar*>& bars, double top) {
     std::size_t row = 0;
     while (row < ends.size() && ends[row] > bar->left - 6) ++row;
     if (row == ends.size()) ends.push_back(0);
-    ends[row] = std::max(bar->right, bar->left + TextWidth(bar->label));
+    ends[row] = bar->end;
     bar->top = top + static_cast<double>(row) * kRowHeight;
   }
   return ends.size();
@@ -101,16 +122,17 @@ TimeAxis::TimeAxis(std::vector<uint64_t> moments, double left, double right) : r
   std::sort(moments.begin(), moments.end());
   moments.erase(std::unique(moments.begin(), moments.end()), moments.end());
   if (moments.empty()) return;
-  const auto span = static_cast<double>(std::max<uint64_t>(moments.back() - moments[0], 1));
-  double x = left;
-  for (std::size_t i = 0; i < moments.size(); ++i) {
-    if (i > 0) {
-      const double gap = static_cast<double>(moments[i] - moments[i - 1]) / span * (right - left);
-      const double shown = std::clamp(gap, kLeastGap, kMostGap);
-      if (gap > kMostGap) cuts_.push_back(x + shown / 2);
-      x += shown;
-    }
-    x_[moments[i]] = x;
+  std::vector<uint64_t> gaps;
+  for (std::size_t i = 1; i < moments.size(); ++i) gaps.push_back(moments[i] - moments[i - 1]);
+  const uint64_t longest = LongestShown(gaps);
+  double sum = 0;
+  for (uint64_t gap : gaps) sum += static_cast<double>(std::min(gap, longest));
+  double x = x_[moments[0]] = left;
+  for (std::size_t i = 0; i < gaps.size(); ++i) {
+    const auto gap = static_cast<double>(std::min(gaps[i], longest));
+    const double shown = std::max(gap / sum * (right - left), kLeastGap);
+    if (gaps[i] > longest) cuts_.push_back(x + shown / 2);
+    x_[moments[i + 1]] = x += shown;
   }
   right_ = x;
 }
@@ -132,12 +154,15 @@ Layout LayOut(const Recording& recording, const Judgement& judgement) {
                 0,
                 0,
                 std::string(TimeUnit(recording))};
-  double right = layout.axis.right();
+  double right = layout.axis.right() + TextWidth("00000.000");
   for (uint32_t index : calls) {
     const RecordedCall& call = recording.calls[index];
     const double end = call.returned ? layout.axis.X(call.end) : layout.axis.right() + kHangs;
-    layout.bars.push_back({index, layout.axis.X(call.begin), end, 0, LabelOf(call)});
-    right = std::max({right, end, layout.bars.back().left + TextWidth(layout.bars.back().label)});
+    Bar bar{index, layout.axis.X(call.begin), end, 0, 0, LabelOf(call)};
+    bar.end = std::max({end + 8, bar.left + TextWidth(bar.label),
+                        EndOfNotes(recording, judgement, layout.axis, bar)});
+    right = std::max(right, bar.end);
+    layout.bars.push_back(bar);
   }
   double top = kAxisHeight;
   for (uint32_t lane = 0; lane < recording.lanes.size(); ++lane) {
@@ -154,6 +179,17 @@ Layout LayOut(const Recording& recording, const Judgement& judgement) {
   layout.width = right + kMargin;
   layout.height = top + kMargin;
   return layout;
+}
+
+std::string ReasonText(const CoreCall& core) {
+  return fmt::format("allowed: {} · {}",
+                     core.allowed.empty() ? std::string("no answer here")
+                                          : fmt::format("{}", fmt::join(core.allowed, ", ")),
+                     fmt::join(core.clauses, ", "));
+}
+
+std::string SightingText(const Sighting& sighting) {
+  return fmt::format("seen: {}", Describe(sighting.phase));
 }
 
 }  // namespace kct

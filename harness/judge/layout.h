@@ -33,6 +33,7 @@ class TimeAxis {
 struct Bar {
   uint32_t call;  // index into Recording::calls
   double left, right;
+  double end;  // of what is written above and below it
   double top;  // of its row
   std::string label;
 };
@@ -55,6 +56,10 @@ inline constexpr double kRowHeight = 46;
 
 // The calls of the core and its context.
 Layout LayOut(const Recording& recording, const Judgement& judgement);
+
+// What stands below a bar.
+std::string ReasonText(const CoreCall& core);
+std::string SightingText(const Sighting& sighting);
 
 // The widths of this many characters in the picture's small type.
 double TextWidth(std::string_view text);

@@ -25,6 +25,7 @@ constexpr std::string_view kColours = R"(
 @media(prefers-color-scheme:dark){:root{--page:#15181b;--lane:#1e2327;--text:#e6e6e1;
 --faint:#98a1a8;--rule:#343b41;--bar:#4a6484;--guest:#4f7049;--marked:#9a7424;--new:#456b41;
 --core:#ff6b7d;--corebar:#6e2933;--meet:#a99bff}}
+svg text{paint-order:stroke;stroke:var(--lane);stroke-width:3px;stroke-linejoin:round}
 svg{font:11px ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;fill:var(--text)}
 .lane{fill:var(--lane)}.faint{fill:var(--faint)}.rule{stroke:var(--rule)}
 .name{font-weight:600;font-size:12px}.bar{fill:var(--bar)}.guest{fill:var(--guest)}
@@ -37,13 +38,16 @@ svg{font:11px ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;fill:var(
 constexpr std::string_view kPageStyle = R"(
 body{margin:0 auto;padding:28px 24px;max-width:1500px;background:var(--page);color:var(--text);
 font:15px/1.5 system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
-h1{font-size:21px;margin:0}h2{font-size:15px;margin:28px 0 8px}.sub{color:var(--faint);margin:2px 0 18px}
+h1{font-size:21px;margin:0}h2{font-size:15px;margin:28px 0 8px}
+.sub{color:var(--faint);margin:2px 0 18px}
 .clause{border-left:4px solid var(--core);padding:6px 14px;margin:8px 0;background:var(--lane)}
-.clause b{color:var(--core)}.picture{overflow-x:auto;border:1px solid var(--rule);border-radius:6px}
+.clause b{color:var(--core)}
+.picture{overflow-x:auto;border:1px solid var(--rule);border-radius:6px}
 pre{font:12px/1.5 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;overflow-x:auto;
 background:var(--lane);padding:12px 14px;border-radius:6px}
 .key span{display:inline-block;margin-right:22px;color:var(--faint);font-size:13px}
-.key i{display:inline-block;width:22px;height:12px;border-radius:3px;vertical-align:-1px;margin-right:7px}
+.key i{display:inline-block;width:22px;height:12px;border-radius:3px;vertical-align:-1px;
+margin-right:7px}
 )";
 
 std::string Escaped(std::string_view text) {
@@ -98,8 +102,8 @@ class Drawing {
  private:
   void DrawLanes() {
     for (const LaneBand& lane : layout_.lanes) {
-      Add("<rect class=\"lane\" x=\"0\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
-          lane.top + 1, layout_.width, lane.height - 2);
+      Add("<rect class=\"lane\" x=\"0\" y=\"{:.1f}\" width=\"100%\" height=\"{:.1f}\"/>",
+          lane.top + 1, lane.height - 2);
       Add("<text class=\"name\" x=\"16\" y=\"{:.1f}\">{}</text>", lane.top + 24,
           Escaped(recording_.lanes[lane.lane]));
       Add("<text class=\"faint\" x=\"16\" y=\"{:.1f}\">{}</text>", lane.top + 39, lane.what);
@@ -179,10 +183,6 @@ class Drawing {
     Add("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.0f}\">"
         "<title>by here at the latest: {}</title></rect>",
         style, from, y + 3, to - from, kBarHeight - 6, what);
-    if (TextWidth(what) < to - from) {
-      Add("<text class=\"faint\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", from, y + kBarHeight + 12,
-          what);
-    }
   }
 
   void DrawHang(double right, double y) {
@@ -197,16 +197,14 @@ class Drawing {
           "{}</title></path>",
           x, middle - 5, Describe(sighting.phase));
       if (FindInCore(judgement_, bar.call) != nullptr) continue;
-      Add("<text class=\"faint\" x=\"{:.1f}\" y=\"{:.1f}\">seen: {}</text>", x, y + kBarHeight + 12,
-          Describe(sighting.phase));
+      Add("<text class=\"faint\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", x, y + kBarHeight + 12,
+          SightingText(sighting));
     }
   }
 
   void DrawReason(const Bar& bar, const CoreCall& core, double y) {
-    const std::string allowed =
-        core.allowed.empty() ? "no answer here" : fmt::format("{}", fmt::join(core.allowed, ", "));
-    Add("<text class=\"why\" x=\"{:.1f}\" y=\"{:.1f}\">allowed: {} · {}</text>", bar.left,
-        y + kBarHeight + 12, Escaped(allowed), fmt::join(core.clauses, ", "));
+    Add("<text class=\"why\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", bar.left, y + kBarHeight + 12,
+        Escaped(ReasonText(core)));
   }
 
   template <typename... Args>

@@ -301,8 +301,14 @@ bool Search::TakeStep(const Option& option) {
       !IsWhatWasSeen(recorded, call.pending.outcome)) {
     return false;
   }
+  const Outcome& outcome = call.pending.outcome;
+  if (call.pending.over() && call.call == excluded_call_ &&
+      std::find(excluded_.begin(), excluded_.end(), Given{outcome.error, outcome.mmio}) !=
+          excluded_.end()) {
+    return false;
+  }
   ++configurations_;
-  steps_.push_back({call.call, option.choice, point_, call.pending.outcome.value});
+  steps_.push_back({call.call, option.choice, point_, outcome.error, outcome.value});
   return true;
 }
 

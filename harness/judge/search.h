@@ -44,6 +44,18 @@ class Search {
   // REQUIRES: Run() reaches it. Has configuration_at_mark() kept.
   void Mark(std::size_t point) { mark_ = point; }
 
+  // Looks for an explanation in which `call` gives an answer that is none of these: an errno, and
+  // whether it was an exit.
+  struct Given {
+    Errno error;
+    bool mmio;
+    bool operator==(const Given&) const = default;
+  };
+  void Exclude(uint32_t call, std::vector<Given> answers) {
+    excluded_call_ = call;
+    excluded_ = std::move(answers);
+  }
+
   Answer Run();
 
   uint64_t configurations() const { return configurations_; }
@@ -61,7 +73,8 @@ class Search {
     uint32_t call;
     model::Choice choice;
     std::size_t point;
-    uint64_t value;  // what an access found, if that was its last step
+    Errno answer;    // if that was its last step
+    uint64_t value;  // what an access found, likewise
   };
   const std::vector<Taken>& steps() const { return steps_; }
 
@@ -131,6 +144,8 @@ class Search {
   std::unordered_map<std::size_t, std::vector<uint64_t>> failed_by_;
   std::unordered_map<uint64_t, unsigned> word_numbers_;
   Configuration last_;
+  uint32_t excluded_call_ = UINT32_MAX;
+  std::vector<Given> excluded_;
   std::size_t mark_ = SIZE_MAX;
   Configuration at_mark_, best_at_mark_;
   uint64_t configurations_ = 0;
