@@ -33,8 +33,8 @@ RunReport RunAll(Lab& lab, const Selection& selection) {
       report.stopped = *stop;
       break;
     }
-    TestResult result = lab.Classify(
-        WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome))));
+    TestResult result =
+        lab.Classify(WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome))));
     progress.Done(result);
     const Status written = lab.folder().WriteTest(result);
     report.results.push_back(std::move(result));

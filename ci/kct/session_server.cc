@@ -91,8 +91,8 @@ std::string Server::RunTest(const std::string& name) {
   if (const Stop* stop = std::get_if<Stop>(&outcome)) {
     return fmt::format("kct: {}\nexit {}\n", stop->message, static_cast<int>(stop->exit));
   }
-  TestResult result = lab_.Classify(
-      WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome))));
+  TestResult result =
+      lab_.Classify(WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome))));
   progress_.Done(result);
   std::string answer = result.output + TextOfResult(lab_.Facts(), result);
   int exit = ExitOf(result);

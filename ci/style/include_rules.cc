@@ -26,8 +26,8 @@ const std::vector<Layer>& Layers() {
       {"harness/model", {"harness/spec", "harness/abi", "harness/base"}},
       {"harness/history", {"harness/model", "harness/spec", "harness/abi", "harness/base"}},
       {"harness/record",
-       {"harness/history", "harness/model", "harness/guest", "harness/kvm", "harness/liveness",
-        "harness/abi", "harness/base", "guest"}},
+       {"harness/judge", "harness/history", "harness/model", "harness/guest", "harness/kvm",
+        "harness/liveness", "harness/abi", "harness/base", "guest"}},
       {"harness/judge",
        {"harness/history", "harness/model", "harness/spec", "harness/abi", "harness/base"}},
       {"harness", {"harness", "guest", "kct_generated"}},  // testing, bench
@@ -40,8 +40,7 @@ const std::vector<Layer>& Layers() {
       {"ci/spec", {"harness/base", "harness/spec", "ci/kernel"}},
       {"ci/style", {"harness/base", "harness/spec", "ci/kernel"}},
       {"ci",
-       {"harness/base", "harness/spec", "harness/history", "harness/judge", "ci",
-        "kct_generated"}},
+       {"harness/base", "harness/spec", "harness/history", "harness/judge", "ci", "kct_generated"}},
   };
   return layers;
 }

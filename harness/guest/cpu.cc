@@ -43,7 +43,10 @@ Status GuestCpu::Load(const Program& program) {
   mailbox.progress = 0;
   std::copy(ops.begin(), ops.end(), area_->ops);
   std::fill_n(area_->results, ops.size(), guest::OpResult{});
-  logged_ = LoggedProgram(vcpu().fd(), tsc_ == Tsc::kHost, ops);
+  logged_ = LoggedProgram(ProgramRun{.vcpu_fd = vcpu().fd(),
+                                     .host_tsc = tsc_ == Tsc::kHost,
+                                     .loaded = StampTsc(),
+                                     .ops = {ops.begin(), ops.end()}});
   return {};
 }
 

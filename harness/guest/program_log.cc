@@ -25,13 +25,10 @@ void ClearProgramLog() {
   runs.clear();
 }
 
-LoggedProgram::LoggedProgram(int vcpu_fd, bool host_tsc, std::span<const guest::Op> ops) {
+LoggedProgram::LoggedProgram(ProgramRun run) {
   std::lock_guard lock(mutex);
   number_ = first_number + runs.size();
-  runs.push_back({.vcpu_fd = vcpu_fd,
-                  .host_tsc = host_tsc,
-                  .loaded = StampTsc(),
-                  .ops = {ops.begin(), ops.end()}});
+  runs.push_back(std::move(run));
 }
 
 void LoggedProgram::End(std::vector<guest::OpResult> results) {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -29,7 +28,7 @@ void ClearProgramLog();
 class LoggedProgram {
  public:
   LoggedProgram() = default;
-  LoggedProgram(int vcpu_fd, bool host_tsc, std::span<const guest::Op> ops);
+  explicit LoggedProgram(ProgramRun run);
   LoggedProgram(LoggedProgram&& other) noexcept : number_(std::exchange(other.number_, 0)) {}
   LoggedProgram& operator=(LoggedProgram&& other) noexcept {
     number_ = std::exchange(other.number_, 0);

@@ -18,8 +18,7 @@ Status ToStatus(const Call<Arg>& call, std::string_view name) {
 
 KvmRunMemoryFault Vcpu::MemoryFault() const {
   KvmRunMemoryFault fault;
-  std::memcpy(&fault, static_cast<const char*>(run_.data()) + kKvmRunExitUnionOffset,
-              sizeof fault);
+  std::memcpy(&fault, static_cast<const char*>(run_.data()) + kKvmRunExitUnionOffset, sizeof fault);
   return fault;
 }
 
@@ -32,7 +31,10 @@ PreFaultCall Vcpu::PreFaultMemory(const kvm_pre_fault_memory& arg) const {
 
 RunCall Vcpu::Run() const {
   const Call<unsigned long> call = IssueNumber(fd(), KVM_RUN, 0);
-  return {.request = call.request, .ret = call.ret, .error = call.error, .begin = call.begin,
+  return {.request = call.request,
+          .ret = call.ret,
+          .error = call.error,
+          .begin = call.begin,
           .end = call.end};
 }
 

@@ -67,9 +67,7 @@ std::optional<CallRecord> Actor::FinishBy(Instant deadline) {
   return answer_;
 }
 
-bool Actor::WaitBlockedIn(std::string_view function) const {
-  return WaitSeenIn(function, 0);
-}
+bool Actor::WaitBlockedIn(std::string_view function) const { return WaitSeenIn(function, 0); }
 
 bool Actor::WaitBlockedAgainIn(std::string_view function, uint64_t waits) const {
   return WaitSeenIn(function, waits + 1);
