@@ -31,6 +31,15 @@ json FactsAsJson(const RunFacts& facts) {
           {"folder", facts.folder}};
 }
 
+json HistoriesAsJson(const HistoryCount& histories) {
+  return {{"explained", histories.explained},
+          {"contradicted", histories.contradicted},
+          {"gave_up", histories.gave_up},
+          {"clauses", histories.clauses},
+          {"contradictions", histories.contradictions},
+          {"doubts", histories.doubts}};
+}
+
 json ResultAsJson(const RunReport& report, const TestResult& result) {
   const Assignment& assignment = result.assignment;
   json races = json::array();
@@ -74,6 +83,7 @@ json ResultAsJson(const RunReport& report, const TestResult& result) {
           {"skip", {{"reason", result.skip_reason}, {"text", result.skip_text}}},
           {"inconclusive", result.inconclusive},
           {"kernel_complaints", result.complaints},
+          {"histories", HistoriesAsJson(result.histories)},
           {"runner", result.account},
           {"notes", result.notes},
           {"machine", result.machine_folder.string()},

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "ci/kct/history_judge.h"
 #include "ci/kct/progress.h"
 #include "ci/vm/files.h"
 
@@ -32,7 +33,8 @@ RunReport RunAll(Lab& lab, const Selection& selection) {
       report.stopped = *stop;
       break;
     }
-    TestResult result = lab.Classify(std::get<TestResult>(std::move(outcome)));
+    TestResult result =
+        lab.Classify(WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome))));
     progress.Done(result);
     const Status written = lab.folder().WriteTest(result);
     report.results.push_back(std::move(result));

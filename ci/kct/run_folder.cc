@@ -88,6 +88,8 @@ Status RunFolder::WriteTest(const TestResult& result) const {
   KCT_TRY_STATUS(write("events.jsonl", result.events));
   KCT_TRY_STATUS(write("output.txt", result.output));
   KCT_TRY_STATUS(write("history.txt", result.history));
+  KCT_TRY_STATUS(
+      write("judgement.txt", fmt::format("{}", fmt::join(result.histories.contradictions, "\n"))));
   return write("kernel.log", result.kernel_log);
 }
 

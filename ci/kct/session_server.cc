@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "ci/kct/history_judge.h"
 #include "ci/kct/local_socket.h"
 #include "ci/kct/progress.h"
 #include "ci/kct/seeds.h"
@@ -90,7 +91,8 @@ std::string Server::RunTest(const std::string& name) {
   if (const Stop* stop = std::get_if<Stop>(&outcome)) {
     return fmt::format("kct: {}\nexit {}\n", stop->message, static_cast<int>(stop->exit));
   }
-  TestResult result = lab_.Classify(std::get<TestResult>(std::move(outcome)));
+  TestResult result =
+      lab_.Classify(WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome))));
   progress_.Done(result);
   std::string answer = result.output + TextOfResult(lab_.Facts(), result);
   int exit = ExitOf(result);

@@ -46,6 +46,17 @@ struct Hang {
   bool released = false;  // the caller got out, so the kernel is usable
 };
 
+// What the judge said of the test's histories, one for each VM.
+struct HistoryCount {
+  unsigned explained = 0;
+  unsigned contradicted = 0;
+  unsigned gave_up = 0;
+  std::vector<std::string> clauses;         // that the contradictions blame
+  std::vector<std::string> contradictions;  // each in words
+  std::vector<std::string> doubts;          // why the judge gave up, each time
+  double seconds = 0;                       // it took
+};
+
 // What the report makes of a verdict.
 enum class News {
   kExpected,        // nothing to tell
@@ -71,9 +82,11 @@ struct TestResult {
 
   std::string events;      // as they came, a JSON object a line
   std::string output;      // standard output and error
-  std::string history;     // of the calls, if the test kept one
+  std::string history;     // of the calls, as harness/history/text.h has it
   std::string kernel_log;  // lines while the test ran
   std::filesystem::path machine_folder;
+
+  HistoryCount histories;
 
   News news = News::kExpected;
   std::string known_reason;

@@ -167,6 +167,12 @@ void AddEvidence(Page& page, const RunFacts& facts, const TestResult& result) {
     page.Line("     at      {}:{}", test.file, test.line);
   }
   for (const Hang& hang : result.hangs) page.Indented(hang.text, "       ");
+  const HistoryCount& histories = result.histories;
+  // Where the judge alone failed the test its explanation is above.
+  if (histories.contradicted > 0 && result.failures.size() != histories.contradictions.size()) {
+    page.Line("     history contradicted, by {}", fmt::join(histories.clauses, ", "));
+    for (const std::string& text : histories.contradictions) page.Indented(text, "       ");
+  }
   if (!result.account.empty()) page.Line("     runner  {}", result.account);
   for (const std::string& complaint : result.complaints) page.Line("     kernel  {}", complaint);
   for (const std::string& note : result.notes) page.Line("     note    {}", note);
@@ -222,6 +228,29 @@ void AddInconclusive(Page& page, const RunReport& report) {
     for (const std::string& text : result.inconclusive) page.Indented(text, "    ");
     for (const std::string& note : result.notes) page.Indented(note, "    ");
     page.Line("    rerun   {}", RerunLine(report.facts, result.assignment));
+  }
+}
+
+void AddHistories(Page& page, const RunReport& report) {
+  HistoryCount all;
+  for (const TestResult& result : report.results) {
+    all.explained += result.histories.explained;
+    all.contradicted += result.histories.contradicted;
+    all.gave_up += result.histories.gave_up;
+    all.seconds += result.histories.seconds;
+  }
+  if (all.explained + all.contradicted + all.gave_up == 0) return;
+  page.Heading(fmt::format("Histories: {} explained, {} contradicted, {} gave up", all.explained,
+                           all.contradicted, all.gave_up));
+  page.Line("  judged in {:.1f} s", all.seconds);
+  for (const TestResult& result : report.results) {
+    const HistoryCount& histories = result.histories;
+    const std::string name =
+        fmt::format("{} ({})", result.assignment.test.name, Name(result.assignment.mode));
+    if (histories.contradicted > 0) {
+      page.Line("  {}: contradicted, by {}", name, fmt::join(histories.clauses, ", "));
+    }
+    for (const std::string& why : histories.doubts) page.Line("  {}: gave up: {}", name, why);
   }
 }
 
@@ -313,6 +342,7 @@ std::string TextReport(const RunReport& report, Colors colors) {
   AddKnown(page, report, News::kUnexpectedPass, "Unexpected passes: known to fail, and did not");
   AddInconclusive(page, report);
   AddSkips(page, report);
+  AddHistories(page, report);
   AddClauses(page, report);
   std::vector<const TestResult*> all;
   for (const TestResult& result : report.results) all.push_back(&result);

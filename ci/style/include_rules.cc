@@ -25,6 +25,9 @@ const std::vector<Layer>& Layers() {
       {"harness/spec", {"harness/base", "kct_generated"}},
       {"harness/model", {"harness/spec", "harness/abi", "harness/base"}},
       {"harness/history", {"harness/model", "harness/spec", "harness/abi", "harness/base"}},
+      {"harness/record",
+       {"harness/judge", "harness/history", "harness/model", "harness/guest", "harness/kvm",
+        "harness/liveness", "harness/abi", "harness/base", "guest"}},
       {"harness/judge",
        {"harness/history", "harness/model", "harness/spec", "harness/abi", "harness/base"}},
       {"harness/imitation",
@@ -39,8 +42,7 @@ const std::vector<Layer>& Layers() {
       {"ci/spec", {"harness/base", "harness/spec", "harness/model", "ci/kernel"}},
       {"ci/style", {"harness/base", "harness/spec", "ci/kernel"}},
       {"ci",
-       {"harness/base", "harness/spec", "harness/history", "harness/judge", "ci",
-        "kct_generated"}},
+       {"harness/base", "harness/spec", "harness/history", "harness/judge", "ci", "kct_generated"}},
   };
   return layers;
 }

@@ -293,6 +293,7 @@ void Run(const Op& op, OpResult& result) {
     result.rip = fault.rip;
   }
   if (result.status == OpStatus::kNotRun) result.status = OpStatus::kOk;
+  CompleteWrites();
   result.end = ReadTsc();
   ++result.runs;
 }

@@ -54,9 +54,15 @@ inline Call<unsigned long> IssueNumber(int fd, unsigned long request, unsigned l
   return call;
 }
 
+// Whether the argument of the calling thread's ioctl may be a pointer to nothing.
+inline thread_local bool argument_may_be_bad = false;
+
 // Issues an ioctl with a pointer that the caller made, for arguments that are deliberately bad.
 inline Call<unsigned long> IssueAt(int fd, unsigned long request, const void* argument) {
-  return IssueNumber(fd, request, reinterpret_cast<unsigned long>(argument));
+  argument_may_be_bad = true;
+  const auto call = IssueNumber(fd, request, reinterpret_cast<unsigned long>(argument));
+  argument_may_be_bad = false;
+  return call;
 }
 
 }  // namespace kct

@@ -11,6 +11,7 @@
 #include "harness/abi/host.h"
 #include "harness/base/clock.h"
 #include "harness/base/mapping.h"
+#include "harness/base/tape.h"
 #include "harness/base/unique_fd.h"
 
 namespace kct {
@@ -18,21 +19,27 @@ namespace {
 
 // Stamps and records a call that returns -1 and sets errno when it fails.
 template <typename Function>
-CallRecord Timed(const char* what, Hva start, Bytes size, Function function) {
+CallRecord Timed(TapeKind kind, const char* what, Hva start, Bytes size, Function function) {
   CallRecord record{.what = what, .before = {start.value, size.count}};
   record.after = record.before;
+  OnTape event(kind);
+  if (event) event->before = {start.value, size.count};
+  event.Begin();
   record.begin = StampTsc();
   record.ret = function();
   const Errno error = LastErrno();
   record.end = StampTsc();
   if (record.ret < 0) record.error = error;
+  if (event) event->ret = record.ret;
+  event.End();
   return record;
 }
 
 }  // namespace
 
 CallRecord Madvise(Hva start, Bytes size, int advice, const char* name) {
-  return Timed(name, start, size, [&] { return CurrentHost().Madvise(start, size, advice); });
+  const TapeKind kind = advice == MADV_DONTNEED ? TapeKind::kDrop : TapeKind::kMemoryChanged;
+  return Timed(kind, name, start, size, [&] { return CurrentHost().Madvise(start, size, advice); });
 }
 
 CallRecord DropPages(Hva start, Bytes size) {
@@ -40,12 +47,21 @@ CallRecord DropPages(Hva start, Bytes size) {
 }
 
 CallRecord Protect(Hva start, Bytes size, int protection) {
-  return Timed("mprotect", start, size,
+  return Timed(TapeKind::kMemoryChanged, "mprotect", start, size,
                [&] { return CurrentHost().Mprotect(start, size, protection); });
 }
 
 CallRecord Unmap(Hva start, Bytes size) {
-  return Timed("munmap", start, size, [&] { return munmap(Pointer(start), size.count); });
+  return Timed(TapeKind::kMemoryChanged, "munmap", start, size,
+               [&] { return munmap(Pointer(start), size.count); });
+}
+
+CallRecord MapZeros(Hva start, Bytes size) {
+  return Timed(TapeKind::kDrop, "mmap", start, size, [&] {
+    const void* mapped = mmap(Pointer(start), size.count, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    return mapped == MAP_FAILED ? -1 : 0;
+  });
 }
 
 uint64_t FrameOf(Hva page) {

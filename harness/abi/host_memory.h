@@ -17,6 +17,8 @@ CallRecord Protect(Hva start, Bytes size, int protection);
 // munmap(2): nothing is mapped there afterwards. BEWARE: a Mapping that owns the range unmaps it
 // again at its end, which is harmless as long as nothing else was mapped there meanwhile.
 CallRecord Unmap(Hva start, Bytes size);
+// mmap(2) of new zeroed memory in the place of whatever is there.
+CallRecord MapZeros(Hva start, Bytes size);
 
 // The physical frame behind a page of this process, from /proc/self/pagemap; 0 if none is present
 // or we may not know (root is needed).

@@ -10,6 +10,7 @@
 
 #include "harness/abi/host.h"
 #include "harness/base/errno.h"
+#include "harness/base/tape.h"
 
 // Newer than the 6.1 headers.
 #ifndef UFFDIO_POISON
@@ -107,8 +108,21 @@ Result<std::unique_ptr<MissingPages>> WatchWithUserfaultfd(Hva start, Bytes size
 }
 
 Result<Userfaultfd> Userfaultfd::Register(Hva start, Bytes size, MissingPage mode) {
+  PutOnTape(TapeKind::kWatched, start.value, size.count);
   KCT_TRY(std::unique_ptr<MissingPages> pages, CurrentHost().WatchMissingPages(start, size, mode));
   return Userfaultfd(std::move(pages));
+}
+
+Status Userfaultfd::SupplyZeros(Hva page, Bytes size) {
+  // Before it: those who wait may go on before it returns.
+  PutOnTape(TapeKind::kSupplied, page.value, size.count);
+  return pages_->SupplyZeros(page, size);
+}
+
+Status Userfaultfd::SupplyPoison(Hva page, Bytes size) {
+  PutOnTape(TapeKind::kMemoryChanged, page.value, size.count);
+  PutOnTape(TapeKind::kSignal, 0);  // whoever touches it gets SIGBUS
+  return pages_->SupplyPoison(page, size);
 }
 
 }  // namespace kct

@@ -40,9 +40,9 @@ class Userfaultfd {
 
   // Supplies zeroed pages and lets the waiting threads go on. Pages that are there already are
   // left alone.
-  Status SupplyZeros(Hva page, Bytes size) { return pages_->SupplyZeros(page, size); }
+  Status SupplyZeros(Hva page, Bytes size);
   // Marks a page as poisoned memory, as a hardware error would; waiting threads go on.
-  Status SupplyPoison(Hva page, Bytes size) { return pages_->SupplyPoison(page, size); }
+  Status SupplyPoison(Hva page, Bytes size);
 
  private:
   explicit Userfaultfd(std::unique_ptr<MissingPages> pages) : pages_(std::move(pages)) {}

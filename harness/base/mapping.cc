@@ -18,7 +18,9 @@ Result<Mapping> Mapping::Anonymous(Bytes size, Bytes alignment) {
   const uint64_t head = start - HvaOf(raw).value;
   if (head > 0) munmap(raw, head);
   munmap(reinterpret_cast<void*>(start + size.count), total.count - head - size.count);
-  return Mapping(reinterpret_cast<void*>(start), size);
+  Mapping mapping(reinterpret_cast<void*>(start), size);
+  mapping.taped_ = true;
+  return mapping;
 }
 
 Result<Mapping> Mapping::OfFile(int fd, Bytes size) {
@@ -30,7 +32,9 @@ Result<Mapping> Mapping::OfFile(int fd, Bytes size) {
 }
 
 Mapping::~Mapping() {
-  if (start_ != nullptr) munmap(start_, size_.count);
+  if (start_ == nullptr) return;
+  if (taped_) PutOnTape(TapeKind::kMemoryChanged, hva().value, size_.count);
+  munmap(start_, size_.count);
 }
 
 }  // namespace kct

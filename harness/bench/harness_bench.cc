@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "harness/abi/host_memory.h"
+#include "harness/abi/taped_backend.h"
 #include "harness/kvm/vm.h"
 #include "harness/liveness/in_flight.h"
 #include "harness/race/race.h"
@@ -41,6 +42,19 @@ void IoctlThroughTheHarness(benchmark::State& state) {
 }
 BENCHMARK(IoctlThroughTheHarness);
 
+// Far fewer times than a thread's tape has room for.
+void IoctlOnTape(benchmark::State& state) {
+  BENCH_ASSIGN(const Kvm kvm, Kvm::Open());
+  TapedBackend taped(KernelBackend());
+  WatchedBackend watched(taped);
+  SetBackend(watched);
+  StartTape();
+  for (auto _ : state) benchmark::DoNotOptimize(kvm.CheckExtension(KVM_CAP_NR_MEMSLOTS));
+  StopTape();
+  SetBackend(KernelBackend());
+}
+BENCHMARK(IoctlOnTape)->Iterations(kMostTapeEvents / 2);
+
 void PrefaultBare(benchmark::State& state) {
   BENCH_ASSIGN(const Scene scene, Scene::Make({.pages = 1}));
   for (auto _ : state) {
@@ -58,6 +72,18 @@ void PrefaultThroughTheHarness(benchmark::State& state) {
   SetBackend(KernelBackend());
 }
 BENCHMARK(PrefaultThroughTheHarness);
+
+void PrefaultOnTape(benchmark::State& state) {
+  BENCH_ASSIGN(const Scene scene, Scene::Make({.pages = 1}));
+  TapedBackend taped(KernelBackend());
+  WatchedBackend watched(taped);
+  SetBackend(watched);
+  StartTape();
+  for (auto _ : state) benchmark::DoNotOptimize(scene.vcpu.PreFault(scene.slot.range()));
+  StopTape();
+  SetBackend(KernelBackend());
+}
+BENCHMARK(PrefaultOnTape)->Iterations(kMostTapeEvents / 2);
 
 // Runs a race for two seconds; counts its meetings, and how many of them were of the commonest
 // phase: near 1 means that the calls always met in the same way.

@@ -30,6 +30,7 @@ Status GuestCpu::Load(const Program& program) {
                      guest::kMaxOps);
   }
   KCT_TRY_STATUS(DropPendingExit());
+  NoteResults();
   KCT_TRY(const kvm_sregs found, vcpu().GetSregs());
   KCT_TRY_STATUS(vcpu().SetSregs(LongModeSregs(found, id_)));
   KCT_TRY_STATUS(vcpu().SetRegs(EntryRegs(id_)));
@@ -42,7 +43,15 @@ Status GuestCpu::Load(const Program& program) {
   mailbox.progress = 0;
   std::copy(ops.begin(), ops.end(), area_->ops);
   std::fill_n(area_->results, ops.size(), guest::OpResult{});
+  logged_ = LoggedProgram(ProgramRun{.vcpu_fd = vcpu().fd(),
+                                     .host_tsc = tsc_ == Tsc::kHost,
+                                     .loaded = StampTsc(),
+                                     .ops = {ops.begin(), ops.end()}});
   return {};
+}
+
+void GuestCpu::NoteResults() {
+  if (logged_) logged_.End(results());
 }
 
 void GuestCpu::RaiseFlag() { area_->mailbox.flag = 1; }

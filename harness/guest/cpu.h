@@ -13,6 +13,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/guest/program.h"
+#include "harness/guest/program_log.h"
 #include "harness/guest/runner.h"
 
 namespace kct {
@@ -21,6 +22,9 @@ class GuestCpu : public VcpuRunner {
  public:
   // Made by GuestMachine::AddCpu.
   GuestCpu(Vcpu vcpu, guest::CpuArea* area, int id);
+  GuestCpu(GuestCpu&&) = default;
+  GuestCpu& operator=(GuestCpu&&) = default;
+  ~GuestCpu() { NoteResults(); }
 
   int id() const { return id_; }
 
@@ -50,9 +54,13 @@ class GuestCpu : public VcpuRunner {
   Tsc tsc() const { return tsc_; }
 
  private:
+  // Leaves what the program did to the log.
+  void NoteResults();
+
   guest::CpuArea* area_;
   int id_;
   Tsc tsc_;
+  LoggedProgram logged_;
 };
 
 }  // namespace kct

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "harness/base/check.h"
+#include "harness/base/tape.h"
 
 namespace kct {
 namespace {
@@ -21,7 +22,10 @@ bool HasPendingInstruction(ExitKind kind) {
 
 GuestExit VcpuRunner::Run() {
   vcpu_.run().exit_reason = kNoExitReason;
-  GuestExit guest_exit = Classify(vcpu_.Run(), vcpu_.run());
+  const RunCall call = vcpu_.Run();
+  GuestExit guest_exit = Classify(call, vcpu_.run());
+  NoteOnTape({static_cast<uint64_t>(guest_exit.kind), guest_exit.mmio.gpa.value,
+              guest_exit.mmio.size, static_cast<uint64_t>(guest_exit.mmio.direction)});
   last_exit_ = guest_exit.kind;
   return guest_exit;
 }

@@ -19,6 +19,7 @@ class VcpuRunner {
   const Vcpu& vcpu() const { return vcpu_; }
 
   // One KVM_RUN. After an MMIO, port or hypercall exit it first hands the answer to the guest.
+  // The tape notes the kind of exit and, of MMIO, the GPA, the size and the direction.
   GuestExit Run();
   // Runs on while the only trouble is a signal; the first other exit, or kInterrupted where
   // kvm_run::immediate_exit is set.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "harness/judge/search.h"
 #include "harness/judge/timeline.h"
@@ -59,6 +60,14 @@ class CoreFinder {
 
   // What the model would have allowed one call of the core to answer, given the others.
   CoreCall Explain(uint32_t call, std::vector<StoryStep>& story) {
+    // Preferably with the answers of all others in force, those outside the core as well.
+    const std::vector<bool> outside = std::exchange(free_, std::vector<bool>(free_.size(), false));
+    CoreCall core = ExplainByOthers(call, story);
+    free_ = outside;
+    return core.allowed.empty() ? ExplainByOthers(call, story) : core;
+  }
+
+  CoreCall ExplainByOthers(uint32_t call, std::vector<StoryStep>& story) {
     free_[call] = true;
     CoreCall core{call, {}, {}};
     std::vector<Search::Given> found;

@@ -276,8 +276,14 @@ void Search::AddOptions() {
   for (std::size_t i = 0; i < now_.active.size(); ++i) {
     if (now_.active[i].call == demanded) AddOptionsOf(i);
   }
-  for (std::size_t i = 0; i < now_.active.size(); ++i) {
-    if ((relevant >> i & 1) != 0 && now_.active[i].call != demanded) AddOptionsOf(i);
+  // Whose answer does not matter has time: so a call that hangs is explained where it got stuck.
+  for (const bool matters : {true, false}) {
+    for (std::size_t i = 0; i < now_.active.size(); ++i) {
+      const uint32_t call = now_.active[i].call;
+      if ((relevant >> i & 1) != 0 && call != demanded && Matters(call) == matters) {
+        AddOptionsOf(i);
+      }
+    }
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "harness/base/tape.h"
+
 namespace kct {
 namespace {
 
@@ -16,18 +18,23 @@ Status ToStatus(const Call<Arg>& call, std::string_view name) {
 
 KvmRunMemoryFault Vcpu::MemoryFault() const {
   KvmRunMemoryFault fault;
-  std::memcpy(&fault, static_cast<const char*>(run_.data()) + kKvmRunExitUnionOffset,
-              sizeof fault);
+  std::memcpy(&fault, static_cast<const char*>(run_.data()) + kKvmRunExitUnionOffset, sizeof fault);
   return fault;
 }
 
 PreFaultCall Vcpu::PreFaultMemory(const kvm_pre_fault_memory& arg) const {
-  return Issue(fd(), KVM_PRE_FAULT_MEMORY, arg);
+  const uint32_t before = run().exit_reason;
+  const PreFaultCall call = Issue(fd(), KVM_PRE_FAULT_MEMORY, arg);
+  if (!call.ok()) NoteOnTape({before, run().exit_reason});
+  return call;
 }
 
 RunCall Vcpu::Run() const {
   const Call<unsigned long> call = IssueNumber(fd(), KVM_RUN, 0);
-  return {.request = call.request, .ret = call.ret, .error = call.error, .begin = call.begin,
+  return {.request = call.request,
+          .ret = call.ret,
+          .error = call.error,
+          .begin = call.begin,
           .end = call.end};
 }
 

@@ -21,6 +21,7 @@ class Vcpu {
   KvmRunMemoryFault MemoryFault() const;
 
   // --- ioctls, unjudged -----------------------------------------------------------------------
+  // Where it fails the tape notes kvm_run::exit_reason, before and after.
   PreFaultCall PreFaultMemory(const kvm_pre_fault_memory& arg) const;
   RunCall Run() const;
   Result<kvm_sregs> GetSregs() const;

@@ -9,6 +9,7 @@
 
 #include "harness/abi/ioctls.h"
 #include "harness/base/check.h"
+#include "harness/base/tape.h"
 
 namespace kct {
 namespace {
@@ -59,6 +60,7 @@ void NameThisThread(std::string_view name) {
   std::memcpy(entry.name, name.data(), length);
   entry.name[length] = '\0';
   prctl(PR_SET_NAME, entry.name);
+  NameOnTape(name);
 }
 
 void SetDefaultBudget(Duration value) { budget = default_budget = value; }
@@ -93,6 +95,9 @@ InFlight::~InFlight() {
 ScopedBudget::ScopedBudget(Duration value) : previous_(budget) { budget = value; }
 ScopedBudget::~ScopedBudget() { budget = previous_; }
 
-void FreezeReturningThreads() { frozen.store(true, std::memory_order_release); }
+void FreezeReturningThreads() {
+  StopTape();
+  frozen.store(true, std::memory_order_release);
+}
 
 }  // namespace kct

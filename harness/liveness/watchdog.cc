@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "harness/base/tape.h"
 #include "harness/liveness/guest_registers.h"
 #include "harness/liveness/symbols.h"
 #include "harness/liveness/thread_probe.h"
@@ -100,7 +101,10 @@ void AddStacksOfRunningThreads(Stall& stall) {
 
 }  // namespace
 
-bool InterruptThread(pid_t tid) { return syscall(SYS_tgkill, getpid(), tid, SIGUSR1) == 0; }
+bool InterruptThread(pid_t tid) {
+  PutOnTape(TapeKind::kSignal, static_cast<uint64_t>(tid));
+  return syscall(SYS_tgkill, getpid(), tid, SIGUSR1) == 0;
+}
 
 Watchdog::Watchdog(Handler handler) : handler_(std::move(handler)) {
   InstallSignalHandler();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "harness/base/check.h"
+#include "harness/base/tape.h"
 #include "harness/liveness/in_flight.h"
 #include "harness/liveness/watchdog.h"
 
@@ -66,17 +67,28 @@ std::optional<CallRecord> Actor::FinishBy(Instant deadline) {
   return answer_;
 }
 
-bool Actor::WaitBlockedIn(std::string_view function) const {
-  const ThreadProbe probe = Probe();
-  return WaitUntil([&] { return Done() || probe.BlockedIn(function); }, Clock::now() + kPatience) &&
+bool Actor::WaitBlockedIn(std::string_view function) const { return WaitSeenIn(function, 0); }
+
+bool Actor::WaitBlockedAgainIn(std::string_view function, uint64_t waits) const {
+  return WaitSeenIn(function, waits + 1);
+}
+
+bool Actor::WaitSeenIn(std::string_view function, uint64_t least_waits) const {
+  return WaitUntil([&] { return Done() || IsSeenIn(function, least_waits); },
+                   Clock::now() + kPatience) &&
          !Done();
 }
 
-bool Actor::WaitBlockedAgainIn(std::string_view function, uint64_t waits) const {
+bool Actor::IsSeenIn(std::string_view function, uint64_t least_waits) const {
   const ThreadProbe probe = Probe();
-  return WaitUntil([&] { return Done() || (probe.Waits() > waits && probe.BlockedIn(function)); },
-                   Clock::now() + kPatience) &&
-         !Done();
+  const uint64_t waits = probe.Waits();
+  if (waits < least_waits || !probe.BlockedIn(function)) return false;
+  const uint64_t now = StampTsc();
+  // Asleep there before and after, and in one wait: it was there at that moment.
+  if (function == "synchronize_srcu" && probe.BlockedIn(function) && probe.Waits() == waits) {
+    PutOnTape(TapeKind::kSeenWaiting, static_cast<uint64_t>(tid_), now);
+  }
+  return true;
 }
 
 ThreadProbe Actor::Probe() const { return ThreadProbe(tid_); }

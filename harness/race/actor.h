@@ -58,6 +58,8 @@ class Actor {
 
  private:
   void Loop();
+  bool WaitSeenIn(std::string_view function, uint64_t least_waits) const;
+  bool IsSeenIn(std::string_view function, uint64_t least_waits) const;
 
   std::string name_;
   mutable std::mutex mutex_;

@@ -27,18 +27,6 @@ std::string History::Describe(const RaceEvent& event) const {
   return fmt::format("round {}  {}  {}", event.round, actors[event.actor], event.call.ToString());
 }
 
-std::string History::ToText(std::size_t most) const {
-  std::string text;
-  const std::size_t start = events.size() > most ? events.size() - most : 0;
-  const uint64_t zero = events.empty() ? 0 : events.front().call.begin;
-  for (std::size_t i = start; i < events.size(); ++i) {
-    const RaceEvent& event = events[i];
-    text += fmt::format("{} {} {} {} {}\n", event.round, actors[event.actor],
-                        event.call.begin - zero, event.call.end - zero, event.call.ToString());
-  }
-  return text;
-}
-
 std::string History::Summary() const {
   return fmt::format("{} rounds, {} meetings ({} wanted)", rounds, meetings, target);
 }

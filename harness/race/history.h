@@ -35,9 +35,6 @@ struct History {
   std::vector<RaceEvent> MeetingsOf(const RaceEvent& event) const;
   // "round 37  prefault  PRE_FAULT_MEMORY(…) -> -1 EAGAIN".
   std::string Describe(const RaceEvent& event) const;
-  // The last `most` events, a line each: round, actor, begin and end in TSC ticks since the first
-  // event, call.
-  std::string ToText(std::size_t most) const;
   // "994 rounds, 203 meetings (200 wanted)".
   std::string Summary() const;
 };

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "harness/abi/userfaultfd.h"
+#include "harness/base/tape.h"
 
 namespace kct {
 
@@ -31,7 +32,11 @@ class PageAnchor {
   }
 
   // Whether somebody is parked there now; looks for kPatience.
-  bool WaitReached() { return uffd_.NextFault(Clock::now() + kPatience) == page_; }
+  bool WaitReached() {
+    const bool reached = uffd_.NextFault(Clock::now() + kPatience) == page_;
+    if (reached) PutOnTape(TapeKind::kSeenInPage, page_.value);
+    return reached;
+  }
   // Supplies a zeroed page and lets everybody parked there go on; the anchor is spent.
   Status Release() { return uffd_.SupplyZeros(page_, kPage); }
 

@@ -6,9 +6,12 @@
 #include <cstdio>
 #include <optional>
 
+#include "harness/abi/taped_backend.h"
 #include "harness/base/verdict.h"
 #include "harness/liveness/kernel_log.h"
 #include "harness/liveness/watchdog.h"
+#include "harness/record/facts.h"
+#include "harness/testing/histories.h"
 #include "harness/testing/lies.h"
 #include "harness/testing/model_target.h"
 #include "harness/testing/registry.h"
@@ -24,6 +27,7 @@ struct Flags {
   uint64_t seed = 1;
   int events_fd = -1;
   std::string_view lie;
+  bool judge = false;
   std::string_view ctest_runner;
   enum class Target { kKernel, kModel } target = Target::kKernel;
   model::Planted planted;
@@ -51,6 +55,8 @@ Result<Flags> ParseFlags(int argc, char** argv) {
     const std::string_view argument = argv[i];
     if (argument == "--list-json") {
       flags.action = Flags::Action::kListJson;
+    } else if (argument == "--judge") {
+      flags.judge = true;
     } else if (argument == "--list-lies") {
       flags.action = Flags::Action::kListLies;
     } else if (argument == "--list-bugs") {
@@ -80,8 +86,8 @@ Result<Flags> ParseFlags(int argc, char** argv) {
     } else {
       return MakeError(
           "{}: unknown; expected --seed=N, --events=FD, --lie=NAME, --target=kernel|model, "
-          "--plant=BUG, --list-json, --list-lies, --list-bugs, --list-ctest=RUNNER or a flag of "
-          "GoogleTest",
+          "--plant=BUG, --judge, --list-json, --list-lies, --list-bugs, --list-ctest=RUNNER or a "
+          "flag of GoogleTest",
           argument);
     }
   }
@@ -140,6 +146,7 @@ class VerdictListener : public testing::EmptyTestEventListener {
 
 int RunTests(const Flags& flags) {
   ReportEventsTo(flags.events_fd);
+  if (flags.judge) JudgeHistories();
   std::optional<ModelTarget> model;
   if (flags.target == Flags::Target::kModel) model.emplace(flags.planted);
   Backend& target = model ? model->backend() : KernelBackend();
@@ -152,7 +159,9 @@ int RunTests(const Flags& flags) {
       return kBadUsage;
     }
   }
-  WatchedBackend watched(liar ? *liar : target);
+  KeepHistories(FactsOf(target));
+  TapedBackend taped(liar ? *liar : target);
+  WatchedBackend watched(taped);
   SetBackend(watched);
   NameThisThread("main");
   Watchdog watchdog(ReportStallAndExit);

@@ -6,16 +6,18 @@
 #include <cstdio>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "harness/base/check.h"
+#include "harness/history/text.h"
+#include "harness/judge/findings.h"
+#include "harness/testing/histories.h"
 
 namespace kct {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The last events of a race's history that go into the report of a test that did not pass.
-constexpr std::size_t kHistoryLines = 2000;
 constexpr std::size_t kHistoryChunk = 32 * 1024;
 
 struct CurrentTest {
@@ -25,7 +27,6 @@ struct CurrentTest {
   uint64_t seed = 0;
   Verdict verdict = Verdict::kPass;
   Instant begin;
-  std::string history;
 };
 
 std::recursive_mutex mutex;
@@ -60,9 +61,24 @@ Json Blamed() {
   return ids;
 }
 
-void EmitHistory() {
-  for (std::size_t at = 0; at < test.history.size(); at += kHistoryChunk) {
-    Emit({{"event", "history"}, {"text", test.history.substr(at, kHistoryChunk)}});
+void EmitHistory(std::span<const Recording> recordings) {
+  const std::string text = WriteHistory(recordings);
+  for (std::size_t at = 0; at < text.size(); at += kHistoryChunk) {
+    Emit({{"event", "history"}, {"text", text.substr(at, kHistoryChunk)}});
+  }
+}
+
+void JudgeHistory(std::span<const Recording> recordings) {
+  const Findings findings = JudgeAll(recordings);
+  for (const std::string& why : findings.doubts) Note("the judge gave up: " + why);
+  for (const std::string& text : findings.contradictions) {
+    Say("CONTRADICTED", text);
+    Emit({{"event", "failure"},
+          {"file", ""},
+          {"line", 0},
+          {"clauses", findings.clauses},
+          {"text", text}});
+    Worsen(Verdict::kFail);
   }
 }
 
@@ -106,7 +122,6 @@ void ReportRace(std::string_view name, const History& history) {
         {"anchored", false},
         {"phases", history.phases},
         {"answers", history.answers}});
-  test.history += history.ToText(kHistoryLines);
 }
 
 void ReportAnchoredMeeting(std::string_view text) {
@@ -142,6 +157,7 @@ void BeginTest(std::string_view full_name, std::vector<ClauseId> clauses, uint64
           .seed = seed,
           .begin = Clock::now()};
   Emit({{"event", "begin"}, {"test", full_name}, {"seed", seed}});
+  BeginHistory();
 }
 
 void ReportFailure(std::string_view file, int line, std::string_view text) {
@@ -177,14 +193,18 @@ void ReportStallAndExit(const Stall& stall) {
   const std::string text = stall.ToString();
   Say("   HANG   ", fmt::format("{} breaks {}\n{}", test.name, clause, text));
   Emit({{"event", "hang"}, {"clause", clause}, {"text", text}, {"released", stall.AllReleased()}});
-  EmitHistory();
+  const std::vector<Recording> recordings = HistoryOfTest(test.name, test.seed);
+  EmitHistory(recordings);
+  if (AreHistoriesJudged()) JudgeHistory(recordings);
   EmitEnd();
   _exit(ExitStatus(Verdict::kHang));
 }
 
 Verdict EndTest() {
   std::lock_guard lock(mutex);
-  if (test.verdict != Verdict::kPass && test.verdict != Verdict::kSkip) EmitHistory();
+  const std::vector<Recording> recordings = HistoryOfTest(test.name, test.seed);
+  EmitHistory(recordings);
+  if (AreHistoriesJudged()) JudgeHistory(recordings);
   EmitEnd();
   return test.verdict;
 }

@@ -35,9 +35,7 @@ struct GuestScene {
   }
 
   // The first word of page `number` of the slot.
-  volatile uint64_t& Word(uint64_t number = 0) const {
-    return slot.memory().At<uint64_t>(Pages(number));
-  }
+  HostWord Word(uint64_t number = 0) const { return slot.memory().Word(Pages(number)); }
 };
 
 }  // namespace kct

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the guest finds at an address once a change has returned.
+#include "harness/abi/host_memory.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
 #include "tests/memslot/exits.h"
@@ -97,18 +98,16 @@ KCT_TEST(MemslotGuestView, SlotsMayShareHostMemory, "MEMSLOT-09") {
 
 // Puts new zeroed memory, with `value` in its first word, in the place of a page of the host.
 Status ReplacePage(Hva page, uint64_t value) {
-  void* const where = Pointer(page);
-  if (mmap(where, kPage.count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-           0) != where) {
-    return MakeError("mmap over {:#x}: {}", page.value, LastErrno().Explain());
-  }
-  *static_cast<volatile uint64_t*>(where) = value;
+  const CallRecord mapped = MapZeros(page, kPage);
+  if (!mapped.ok()) return MakeError("{}", mapped.ToString());
+  HostWord{page} = value;
   return {};
 }
 
 Status UnmapPage(Hva page) {
-  if (munmap(Pointer(page), kPage.count) == 0) return {};
-  return MakeError("munmap of {:#x}: {}", page.value, LastErrno().Explain());
+  const CallRecord unmapped = Unmap(page, kPage);
+  if (!unmapped.ok()) return MakeError("{}", unmapped.ToString());
+  return {};
 }
 
 // When the host puts other memory behind a slot the guest's next access is to that.

@@ -42,7 +42,7 @@ KCT_TEST(GuestAfterPrefault, SeesASlotThatCameLater, "PREFAULT-15") {
   const Gpa hole = kGpa + 2_MiB;
   ASSERT_THAT(scene.cpu.vcpu().PreFault({hole, kPage}), FailsWith(ENOENT));
   ASSERT_OK_AND_ASSIGN(Memslot late, scene.vm->AddMemslot({.gpa = hole, .size = kPage}));
-  late.memory().At<uint64_t>({0}) = kValue;
+  late.memory().Word({0}) = kValue;
 
   ASSERT_OK(scene.cpu.Load(Program().Read64(hole)));
   const GuestExit guest_exit = scene.cpu.RunUntilDone();
@@ -62,7 +62,7 @@ KCT_TEST(GuestAfterPrefault, WritesToAPageOfItsOwn, "PREFAULT-22") {
   ASSERT_TRUE(guest_exit.done()) << guest_exit.ToString();
   EXPECT_EQ(scene.cpu.result(1).value, kValue);
   EXPECT_EQ(scene.cpu.result(2).value, 0u);
-  EXPECT_EQ(scene.slot.memory().At<uint64_t>({0}), kValue) << "the host sees the guest's write";
+  EXPECT_EQ(scene.slot.memory().Word({0}), kValue) << "the host sees the guest's write";
 }
 
 // Prefaulting a read-only slot does not make it writable.
@@ -76,7 +76,7 @@ KCT_TEST(GuestAfterPrefault, CannotWriteAReadOnlySlot, "PREFAULT-25") {
   ASSERT_EQ(guest_exit.kind, ExitKind::kMmio) << guest_exit.ToString();
   EXPECT_EQ(guest_exit.mmio.direction, Direction::kWrite);
   EXPECT_EQ(guest_exit.mmio.gpa, kGpa);
-  EXPECT_EQ(scene.slot.memory().At<uint64_t>({0}), 0u);
+  EXPECT_EQ(scene.slot.memory().Word({0}), 0u);
 }
 
 // Nor does prefaulting memory that the host may only read: the guest's write fails then.
@@ -89,7 +89,7 @@ KCT_TEST(GuestAfterPrefault, CannotWriteReadOnlyHostMemory, "PREFAULT-26") {
   const GuestExit guest_exit = scene.cpu.Run();
 
   EXPECT_THAT(guest_exit.call, FailsWith(EFAULT)) << guest_exit.ToString();
-  EXPECT_EQ(scene.slot.memory().At<uint64_t>({0}), 0u);
+  EXPECT_EQ(scene.slot.memory().Word({0}), 0u);
 }
 
 // A page that is mapped already is still logged when it is written.

@@ -88,8 +88,8 @@ KCT_TEST(PrefaultRange, MayBeRepeated, "PREFAULT-20") {
 // Huge pages end where they end, but no call gets past the end that was asked for.
 KCT_TEST(PrefaultRange, NeverPassesTheEndInsideAHugePage, "PREFAULT-21", "PREFAULT-19") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make({.pages = 2 * 512}));
-  madvise(Pointer(scene.slot.hva()), scene.slot.size().count, MADV_HUGEPAGE);
-  std::memset(Pointer(scene.slot.hva()), 1, scene.slot.size().count);
+  Madvise(scene.slot.hva(), scene.slot.size(), MADV_HUGEPAGE, "madvise HUGEPAGE");
+  std::memset(scene.slot.memory().data(), 1, scene.slot.size().count);
 
   for (const GpaRange& range :
        {GpaRange{Scene::kGpa + Pages(1), Pages(2)}, GpaRange{Scene::kGpa + Pages(511), Pages(2)},

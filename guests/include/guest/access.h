@@ -37,6 +37,9 @@ inline uint64_t FetchAdd(uint64_t gpa, uint64_t addend) {
 
 inline void Pause() { asm volatile("pause"); }
 
+// Everybody sees what was written before.
+inline void CompleteWrites() { asm volatile("mfence" ::: "memory"); }
+
 inline uint64_t ReadTsc() {
   uint32_t low, high;
   asm volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high)::"memory");
