@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "ci/kct/mode_comparison.h"
 #include "ci/kct/progress.h"
 #include "ci/vm/files.h"
 
@@ -25,6 +26,7 @@ RunReport RunAll(Lab& lab, const Selection& selection) {
   const Instant start = Clock::now();
   ProgressPrinter progress(PrinterForStderr(), selection.assignments.size());
   Runner runner(lab.MakeBoot(interrupt), lab.MakeRunnerOptions(), progress);
+  ModeComparison comparison;
   for (const Assignment& assignment : selection.assignments) {
     runner.KeepOnly(assignment.mode);
     std::variant<TestResult, Stop> outcome = runner.Run(assignment);
@@ -32,7 +34,7 @@ RunReport RunAll(Lab& lab, const Selection& selection) {
       report.stopped = *stop;
       break;
     }
-    TestResult result = lab.Classify(std::get<TestResult>(std::move(outcome)));
+    TestResult result = lab.Classify(comparison.Judge(std::get<TestResult>(std::move(outcome))));
     progress.Done(result);
     const Status written = lab.folder().WriteTest(result);
     report.results.push_back(std::move(result));

@@ -42,9 +42,9 @@ std::optional<Missing> LacksMmioTurn() {
   int major = 0, minor = 0;
   std::sscanf(names.release, "%d.%d", &major, &minor);
   if (std::pair(major, minor) > std::pair(6, 12)) return std::nullopt;
-  return Missing{"mmio-age-of-19-bits",
-                 fmt::format("in {} the age of MMIO entries takes minutes to come round",
-                             names.release)};
+  return Missing{
+      "mmio-age-of-19-bits",
+      fmt::format("in {} the age of MMIO entries takes minutes to come round", names.release)};
 }
 
 std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
@@ -90,6 +90,7 @@ std::string_view PagingMode(const std::vector<Need>& needs) {
   const auto has = [&](Need need) {
     return std::find(needs.begin(), needs.end(), need) != needs.end();
   };
+  if (has(Need::kBothPagings)) return "both";
   if (has(Need::kShadow)) return "shadow";
   if (has(Need::kTdp) || has(Need::kPrefault)) return "tdp";
   return "any";

@@ -21,6 +21,7 @@ enum class Need {
   kSmm,          // system management mode
   kMmioTurn,     // the age of MMIO entries comes round in a time one can wait for
   kRoot,         // kernel stacks, module parameters
+  kBothPagings,  // a run in each paging mode, to be compared (ReportView); nothing of one alone
 };
 
 struct Missing {
@@ -31,7 +32,7 @@ struct Missing {
 // Looks at this machine. None: the need is met.
 std::optional<Missing> Lacks(Need need);
 
-// "tdp", "shadow" or "any": the paging mode that a set of needs asks for.
+// "tdp", "shadow", "any" or "both": the paging mode that a set of needs asks for.
 std::string_view PagingMode(const std::vector<Need>& needs);
 
 }  // namespace kct
