@@ -7,7 +7,8 @@
 
 set(KCT_SPEC_PAGES
   ${PROJECT_SOURCE_DIR}/docs/spec/prefault.md
-  ${PROJECT_SOURCE_DIR}/docs/spec/memslot.md)
+  ${PROJECT_SOURCE_DIR}/docs/spec/memslot.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/meta.md)
 set(KCT_SPEC_INDEX ${PROJECT_SOURCE_DIR}/docs/spec/index.md)
 
 # Called once, by harness/spec/CMakeLists.txt.
