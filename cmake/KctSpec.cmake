@@ -18,7 +18,8 @@ set(KCT_SPEC_PAGES
   ${PROJECT_SOURCE_DIR}/docs/spec/snp.md
   ${PROJECT_SOURCE_DIR}/docs/spec/tdx.md
   ${PROJECT_SOURCE_DIR}/docs/spec/shadow.md
-  ${PROJECT_SOURCE_DIR}/docs/spec/notifier.md)
+  ${PROJECT_SOURCE_DIR}/docs/spec/notifier.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/meta.md)
 
 # Called once, by harness/spec/CMakeLists.txt.
 function(kct_spec_library)

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ci/kct/prove_command.h"
 
+#include <map>
+#include <set>
+
 #include "ci/kct/can_fail.h"
+#include "ci/kct/mode_comparison.h"
 #include "ci/kct/progress.h"
 
 namespace kct {
@@ -16,26 +20,38 @@ std::string Shortcoming(const TestResult& result) {
                      result.skip_reason.empty() ? "" : fmt::format(" ({})", result.skip_reason));
 }
 
-std::variant<std::vector<std::string>, Stop> RunAll(Lab& lab, const Selection& selection) {
+// A test that runs in more than one mode is proven by any of them: a lie that is the same in both
+// would show in neither.
+struct Proof {
+  std::set<std::string> proven;
+  std::map<std::string, std::string> shortcomings;  // of runs, by the name of their test
+};
+
+std::variant<Proof, Stop> RunAll(Lab& lab, const Selection& selection) {
   const Interrupt interrupt;
   ProgressPrinter progress(PrinterForStderr(), selection.assignments.size());
   Runner runner(lab.MakeBoot(interrupt), lab.MakeRunnerOptions(), progress);
-  std::vector<std::string> shortcomings;
+  ModeComparison comparison;
+  Proof proof;
   for (const Assignment& assignment : selection.assignments) {
     runner.KeepOnly(assignment.mode);
     std::variant<TestResult, Stop> outcome = runner.Run(assignment);
     if (const Stop* stop = std::get_if<Stop>(&outcome)) return *stop;
-    const TestResult result = std::get<TestResult>(std::move(outcome));
+    const TestResult result = comparison.Judge(std::get<TestResult>(std::move(outcome)));
     progress.Done(result);
     if (const Status written = lab.folder().WriteTest(result); !written) {
       return Stop{Exit::kMachine, written.error().message};
     }
+    const std::string& name = assignment.test.name;
     if (std::string shortcoming = Shortcoming(result); !shortcoming.empty()) {
-      shortcomings.push_back(std::move(shortcoming));
+      proof.shortcomings[name] = std::move(shortcoming);
+    } else {
+      proof.proven.insert(name);
     }
   }
   progress.End();
-  return shortcomings;
+  for (const std::string& name : proof.proven) proof.shortcomings.erase(name);
+  return proof;
 }
 
 }  // namespace
@@ -58,10 +74,10 @@ Exit Prove(const RunOptions& options) {
 
   const auto outcome = RunAll(lab, selection.value());
   if (const Stop* stop = std::get_if<Stop>(&outcome)) return Complain(*stop);
-  const auto& shortcomings = std::get<std::vector<std::string>>(outcome);
-  for (const std::string& shortcoming : shortcomings) fmt::print("NOT PROVEN  {}\n", shortcoming);
-  fmt::print("{} of {} tests fail under their lie\n",
-             selection->assignments.size() - shortcomings.size(), selection->assignments.size());
+  const auto& [proven, shortcomings] = std::get<Proof>(outcome);
+  for (const auto& [name, text] : shortcomings) fmt::print("NOT PROVEN  {}\n", text);
+  fmt::print("{} of {} tests fail under their lie\n", proven.size(),
+             proven.size() + shortcomings.size());
   return shortcomings.empty() ? Exit::kNothingNew : Exit::kFindings;
 }
 

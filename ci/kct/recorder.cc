@@ -40,6 +40,8 @@ void Apply(const json& event, TestResult& result) {
     result.failures.push_back(ParseFailure(event));
   } else if (kind == "race") {
     result.races.push_back(ParseRace(event));
+  } else if (kind == "view") {
+    result.views.push_back({event.value("name", ""), event.value("value", "")});
   } else if (kind == "hang") {
     result.hangs.push_back(ParseHang(event));
   } else if (kind == "skip") {

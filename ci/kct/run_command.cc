@@ -4,6 +4,7 @@
 #include <set>
 
 #include "ci/kct/history_judge.h"
+#include "ci/kct/mode_comparison.h"
 #include "ci/kct/progress.h"
 #include "ci/vm/files.h"
 
@@ -26,6 +27,7 @@ RunReport RunAll(Lab& lab, const Selection& selection) {
   const Instant start = Clock::now();
   ProgressPrinter progress(PrinterForStderr(), selection.assignments.size());
   Runner runner(lab.MakeBoot(interrupt), lab.MakeRunnerOptions(), progress);
+  ModeComparison comparison;
   for (const Assignment& assignment : selection.assignments) {
     runner.KeepOnly(assignment.mode);
     std::variant<TestResult, Stop> outcome = runner.Run(assignment);
@@ -33,8 +35,8 @@ RunReport RunAll(Lab& lab, const Selection& selection) {
       report.stopped = *stop;
       break;
     }
-    TestResult result =
-        lab.Classify(WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome))));
+    TestResult judged = WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome)));
+    TestResult result = lab.Classify(comparison.Judge(std::move(judged)));
     progress.Done(result);
     const Status written = lab.folder().WriteTest(result);
     report.results.push_back(std::move(result));

@@ -71,8 +71,8 @@ std::string Shown(Verdict verdict, Colors colors) {
 std::string ShownSeed(uint64_t seed) { return fmt::format("{:#x}", seed); }
 
 std::string RerunLine(const RunFacts& facts, const Assignment& assignment) {
-  const std::string mode =
-      assignment.mode == Mode::kHost ? "" : fmt::format(" --mode {}", Name(assignment.mode));
+  const bool any_mode = assignment.mode == Mode::kHost || ComparesModes(assignment.test);
+  const std::string mode = any_mode ? "" : fmt::format(" --mode {}", Name(assignment.mode));
   const std::string lie = assignment.lie.empty() ? "" : " --lie " + assignment.lie;
   return fmt::format("{} --filter {}{}{} --seed {}", facts.rerun, assignment.test.name, mode, lie,
                      ShownSeed(assignment.run_seed));

@@ -29,6 +29,12 @@ Status CheckNames(const std::vector<TestCase>& tests, const SelectionOptions& op
 }
 
 bool RunsIn(const TestCase& test, Mode mode, const SelectionOptions& options) {
+  if (ComparesModes(test)) {
+    const auto chosen = [&](Mode one) {
+      return std::find(options.modes.begin(), options.modes.end(), one) != options.modes.end();
+    };
+    return options.modes.empty() || (chosen(Mode::kNpt) && chosen(Mode::kShadow));
+  }
   if (!options.modes.empty()) return BelongsTo(test, mode);
   return mode == Mode::kShadow ? test.paging == "shadow" : BelongsTo(test, mode);
 }

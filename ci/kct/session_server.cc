@@ -8,6 +8,7 @@
 
 #include "ci/kct/history_judge.h"
 #include "ci/kct/local_socket.h"
+#include "ci/kct/mode_comparison.h"
 #include "ci/kct/progress.h"
 #include "ci/kct/seeds.h"
 
@@ -36,6 +37,12 @@ class Server {
   UniqueFd Await();
   Next Answer(int client);
   std::string RunTest(const std::string& name);
+  struct Answered {
+    std::string text;
+    int exit = 0;
+  };
+  std::vector<Mode> ModesFor(const TestCase& test) const;
+  Answered RunIn(Mode mode, const TestCase& test);
   Exit WriteReport();
 
   const ServerPlace place_;
@@ -43,6 +50,7 @@ class Server {
   const Interrupt interrupt_;
   ProgressPrinter progress_;
   Runner runner_;
+  ModeComparison comparison_;
   RunReport report_;
 };
 
@@ -84,24 +92,48 @@ std::string Server::RunTest(const std::string& name) {
   const auto test = std::find_if(lab_.tests().begin(), lab_.tests().end(),
                                  [&](const TestCase& entry) { return entry.name == name; });
   if (test == lab_.tests().end()) return fmt::format("kct: no test {}\nexit 2\n", name);
-  Mode mode = test->paging == "shadow" ? Mode::kShadow : Mode::kNpt;
-  if (lab_.options().target == Target::kHost) mode = Mode::kHost;
-  std::variant<TestResult, Stop> outcome =
-      runner_.Run({*test, mode, 0, place_.seed, SeedOfTest(place_.seed, name)});
-  if (const Stop* stop = std::get_if<Stop>(&outcome)) {
-    return fmt::format("kct: {}\nexit {}\n", stop->message, static_cast<int>(stop->exit));
+  const std::vector<Mode> modes = ModesFor(*test);
+  if (modes.empty()) {
+    return fmt::format(
+        "one-paging-mode: KVM of this machine has no other mode to compare with\n"
+        "exit {}\n",
+        ExitStatus(Verdict::kSkip));
   }
-  TestResult result =
-      lab_.Classify(WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome))));
+  Answered all;
+  for (const Mode mode : modes) {
+    Answered one = RunIn(mode, *test);
+    all.text += one.text;
+    all.exit = one.exit;
+    if (one.exit != 0) break;
+  }
+  return fmt::format("{}exit {}\n", all.text, all.exit);
+}
+
+std::vector<Mode> Server::ModesFor(const TestCase& test) const {
+  const bool host = lab_.options().target == Target::kHost;
+  if (ComparesModes(test)) {
+    return host ? std::vector<Mode>{} : std::vector<Mode>{Mode::kNpt, Mode::kShadow};
+  }
+  if (host) return {Mode::kHost};
+  return {test.paging == "shadow" ? Mode::kShadow : Mode::kNpt};
+}
+
+Server::Answered Server::RunIn(Mode mode, const TestCase& test) {
+  std::variant<TestResult, Stop> outcome =
+      runner_.Run({test, mode, 0, place_.seed, SeedOfTest(place_.seed, test.name)});
+  if (const Stop* stop = std::get_if<Stop>(&outcome)) {
+    return {fmt::format("kct: {}\n", stop->message), static_cast<int>(stop->exit)};
+  }
+  TestResult judged = WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome)));
+  TestResult result = lab_.Classify(comparison_.Judge(std::move(judged)));
   progress_.Done(result);
-  std::string answer = result.output + TextOfResult(lab_.Facts(), result);
-  int exit = ExitOf(result);
+  Answered answer{result.output + TextOfResult(lab_.Facts(), result), ExitOf(result)};
   if (const Status written = lab_.folder().WriteTest(result); !written) {
-    answer += fmt::format("kct: {}\n", written.error().message);
-    exit = static_cast<int>(Exit::kMachine);
+    answer.text += fmt::format("kct: {}\n", written.error().message);
+    answer.exit = static_cast<int>(Exit::kMachine);
   }
   report_.results.push_back(std::move(result));
-  return answer + fmt::format("exit {}\n", exit);
+  return answer;
 }
 
 Exit Server::WriteReport() {

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 3> kPagings{"tdp", "shadow", "any"};
+constexpr std::array<std::string_view, 4> kPagings{"tdp", "shadow", "any", "both"};
 
 Result<TestCase> ParseTest(const json& entry) {
   try {
@@ -26,7 +26,7 @@ Result<TestCase> ParseTest(const json& entry) {
     test.clauses = entry.at("clauses").get<std::vector<std::string>>();
     test.paging = entry.at("paging").get<std::string>();
     if (std::find(kPagings.begin(), kPagings.end(), test.paging) == kPagings.end()) {
-      return MakeError("{}: paging is '{}', not tdp, shadow or any", test.name, test.paging);
+      return MakeError("{}: paging is '{}', not tdp, shadow, any or both", test.name, test.paging);
     }
     return test;
   } catch (const json::exception& bad) {
@@ -41,6 +41,8 @@ std::optional<Mode> ModeByName(std::string_view name) {
   if (found == kModeNames.end()) return std::nullopt;
   return static_cast<Mode>(found - kModeNames.begin());
 }
+
+bool ComparesModes(const TestCase& test) { return test.paging == "both"; }
 
 bool BelongsTo(const TestCase& test, Mode mode) {
   if (mode == Mode::kShadow) return test.paging == "shadow" || test.paging == "any";

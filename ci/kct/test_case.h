@@ -30,11 +30,14 @@ struct TestCase {
   std::string file;
   int line = 0;
   std::vector<std::string> clauses;
-  std::string paging;  // "tdp", "shadow", "any"
+  std::string paging;  // "tdp", "shadow", "any", "both"
   std::filesystem::path program;
 };
 
-// Whether the test says something about KVM in this mode.
+// Whether the test is about what is the same with NPT and with shadow paging: it runs in both.
+bool ComparesModes(const TestCase& test);
+
+// Whether the test says something about KVM in this mode alone.
 bool BelongsTo(const TestCase& test, Mode mode);
 
 // The tests of what a binary printed. `program` is its path, and its name in errors.

@@ -57,6 +57,13 @@ struct HistoryCount {
   double seconds = 0;                       // it took
 };
 
+// What a guest saw, which has to be the same in both modes.
+struct ReportedView {
+  std::string name;   // of what: a part of the test
+  std::string value;  // lines of text
+  bool operator==(const ReportedView&) const = default;
+};
+
 // What the report makes of a verdict.
 enum class News {
   kExpected,        // nothing to tell
@@ -72,6 +79,7 @@ struct TestResult {
   std::vector<Failure> failures;
   std::vector<Hang> hangs;
   std::vector<RaceCount> races;
+  std::vector<ReportedView> views;
   std::string skip_reason;  // a code
   std::string skip_text;
   std::vector<std::string> inconclusive;

@@ -186,18 +186,22 @@ std::string NameOf(OpCode code) {
   return fmt::format("op {}", static_cast<uint32_t>(code));
 }
 
+std::string ToString(const Op& op) {
+  std::string text = NameOf(op.code);
+  if (op.width != 0) text += fmt::format(" width={}", op.width);
+  if (op.gpa != 0) text += fmt::format(" gpa={:#x}", op.gpa);
+  if (op.size != 0) text += fmt::format(" size={:#x}", op.size);
+  if (op.value != 0) text += fmt::format(" value={:#x}", op.value);
+  for (const uint64_t arg : op.args) {
+    if (arg != 0) text += fmt::format(" arg={:#x}", arg);
+  }
+  return text;
+}
+
 std::string Program::ToString() const {
   std::string text;
   for (std::size_t i = 0; i < ops_.size(); ++i) {
-    const Op& op = ops_[i];
-    text += fmt::format("{}{} {}", i == 0 ? "" : "; ", i, NameOf(op.code));
-    if (op.width != 0) text += fmt::format(" width={}", op.width);
-    if (op.gpa != 0) text += fmt::format(" gpa={:#x}", op.gpa);
-    if (op.size != 0) text += fmt::format(" size={:#x}", op.size);
-    if (op.value != 0) text += fmt::format(" value={:#x}", op.value);
-    for (const uint64_t arg : op.args) {
-      if (arg != 0) text += fmt::format(" arg={:#x}", arg);
-    }
+    text += fmt::format("{}{} {}", i == 0 ? "" : "; ", i, kct::ToString(ops_[i]));
   }
   return text;
 }

@@ -90,6 +90,8 @@ class Program {
 
 // "read", "compare-and-swap"; "op 4242" for a number that is none.
 std::string NameOf(guest::OpCode code);
+// "write width=8 gpa=0x1000 value=0x7".
+std::string ToString(const guest::Op& op);
 // "ok value=0x7 count=1", "fault vector=14 …": for messages.
 std::string ToString(const guest::OpResult& result);
 

@@ -7,7 +7,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <set>
+
+#include "harness/kvm/kvm.h"
 
 namespace kct {
 namespace {
@@ -39,6 +42,11 @@ void SetExitReason(int vcpu_fd, uint32_t reason) {
     run->exit_reason = reason;
     munmap(run, kPage.count);
   }
+}
+
+// The first page of a slot's memory is zero from now on.
+void LosePage(const kvm_userspace_memory_region& region) {
+  std::memset(reinterpret_cast<void*>(region.userspace_addr), 0, kPage.count);
 }
 
 // The last arguments are a block that may return an answer; without one the kernel's stands.
@@ -186,6 +194,46 @@ const std::array kLies{
                 const RawAnswer answer = alone ? kernel.Ioctl(fd, request, argument) : kSuccess;
                 inside.fetch_sub(1);
                 return answer;
+              }
+            }),
+    KCT_LIE("second-vm-loses-a-page",
+            "in every second VM a slot that is deleted loses what is in its first page",
+            {
+              static int vms = 0;
+              if (request == KVM_CREATE_VM) ++vms;
+              if (vms % 2 == 0 && IsRegion(request) && Region(argument).memory_size == 0) {
+                LosePage(Region(argument));
+              }
+            }),
+    KCT_LIE("gmem-loses-a-page",
+            "a guest_memfd slot that is deleted loses what is in its first page",
+            {
+              if (IsRegion(request) && Region(argument).memory_size == 0 &&
+                  (Region(argument).flags & KVM_MEM_GUEST_MEMFD) != 0) {
+                LosePage(Region(argument));
+              }
+            }),
+    KCT_LIE("dirty-logging-loses-a-page",
+            "a slot whose dirty logging starts loses what is in its first page",
+            {
+              if (IsRegion(request) && (Region(argument).flags & KVM_MEM_LOG_DIRTY_PAGES) != 0) {
+                LosePage(Region(argument));
+              }
+            }),
+    KCT_LIE("prefault-loses-a-page",
+            "after a prefault the slot set last has lost what is in its first page",
+            {
+              static kvm_userspace_memory_region last;
+              if (IsRegion(request)) last = Region(argument);
+              if (request == KVM_PRE_FAULT_MEMORY) LosePage(last);
+            }),
+    KCT_LIE("shadow-paging-answers-zero", "with shadow paging every MMIO read gives 0",
+            {
+              static const Paging paging = HostPaging();
+              kvm_run* run = request == KVM_RUN && paging == Paging::kShadow ? RunOf(fd) : nullptr;
+              if (run != nullptr) {
+                std::memset(run->mmio.data, 0, sizeof run->mmio.data);
+                munmap(run, kPage.count);
               }
             }),
     KCT_LIE("run-says-again", "KVM_RUN runs and returns EAGAIN",

@@ -94,6 +94,7 @@ std::string_view PagingMode(const std::vector<Need>& needs) {
   const auto has = [&](Need need) {
     return std::find(needs.begin(), needs.end(), need) != needs.end();
   };
+  if (has(Need::kBothPagings)) return "both";
   if (has(Need::kShadow)) return "shadow";
   if (has(Need::kTdp) || has(Need::kPrefault)) return "tdp";
   return "any";

@@ -23,6 +23,7 @@ enum class Need {
   kRoot,         // kernel stacks, module parameters
   kFrames,       // physical frames of pages
   kCpu,          // a CPU that runs machine code: interrupts, 16-bit code
+  kBothPagings,  // a run in each paging mode, to be compared (ReportView); nothing of one alone
 };
 
 struct Missing {
@@ -33,7 +34,7 @@ struct Missing {
 // Looks at this machine. None: the need is met.
 std::optional<Missing> Lacks(Need need);
 
-// "tdp", "shadow" or "any": the paging mode that a set of needs asks for.
+// "tdp", "shadow", "any" or "both": the paging mode that a set of needs asks for.
 std::string_view PagingMode(const std::vector<Need>& needs);
 
 }  // namespace kct

@@ -138,6 +138,11 @@ void ReportAnchoredMeeting(std::string_view text) {
         {"answers", Json::object()}});
 }
 
+void ReportView(std::string_view name, std::string_view value) {
+  std::lock_guard lock(mutex);
+  Emit({{"event", "view"}, {"name", name}, {"value", value}});
+}
+
 void ReportInconclusive(std::string_view text) {
   std::lock_guard lock(mutex);
   Worsen(Verdict::kInconclusive);

@@ -39,6 +39,9 @@ void Note(std::string_view text);
 void ReportRace(std::string_view name, const History& history);
 // A scene in which one side was parked at an exact point and the other was seen to act there.
 void ReportAnchoredMeeting(std::string_view text);
+// What has to be the same in both paging modes; for tests that need both (Need::kBothPagings). The
+// runner compares values of the same name. At most some 30 KB of text a value.
+void ReportView(std::string_view name, std::string_view value);
 // The test could not show what it is about.
 void ReportInconclusive(std::string_view text);
 
