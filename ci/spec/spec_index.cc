@@ -74,8 +74,12 @@ Result<std::vector<ModelPart>> PartsOfModel(const Options& options) {
     if (!IsTable(file)) std::ranges::move(ScanModel(file, text, bugs), std::back_inserter(parts));
   }
   for (const model::Check& check : model::AllChecks()) {
-    parts.push_back(
-        {std::string(check.name), "harness/model/checks.cc", {std::string(check.clause.text())}});
+    const auto table = std::ranges::find_if(sources, [&](const auto& source) {
+      return IsTable(source.first) &&
+             source.second.find(fmt::format("\"{}\"", check.name)) != std::string::npos;
+    });
+    if (table == sources.end()) return MakeError("no table has the check {}", check.name);
+    parts.push_back({std::string(check.name), table->first, {std::string(check.clause.text())}});
   }
   return parts;
 }

@@ -26,8 +26,8 @@ TEST(PlantedBugs, HaveNamesOfTheirOwnAndAreFoundByThem) {
 
 TEST(PlantedBugs, AreDescribedEachOnce) {
   std::set<Bug> described;
-  for (const BehaviourBug& bug : BehaviourBugs()) {
-    EXPECT_TRUE(described.insert(bug.bug).second) << bug.name;
+  for (const std::vector<BehaviourBug>& list : {BehaviourBugs(), AreaBugs()}) {
+    for (const BehaviourBug& bug : list) EXPECT_TRUE(described.insert(bug.bug).second) << bug.name;
   }
   EXPECT_EQ(described.size(), static_cast<std::size_t>(Bug::kCount) - 1) << "all but kNone";
 }

@@ -6,8 +6,9 @@
 namespace kct {
 namespace {
 
-class MetamorphicPrefault : public VmTest<Need::kTdp, Need::kPrefault, Need::kZapAllQuirk> {};
-class MetamorphicPrefaultWithZapAll : public VmTest<Need::kTdp, Need::kPrefault> {};
+class MetamorphicPrefault
+    : public VmTest<Need::kCpu, Need::kTdp, Need::kPrefault, Need::kZapAllQuirk> {};
+class MetamorphicPrefaultWithZapAll : public VmTest<Need::kCpu, Need::kTdp, Need::kPrefault> {};
 
 // A prefault of all memory before each part of the guest's looks like none.
 KCT_TEST(MetamorphicPrefault, DoesNotShow, "META-06") {
