@@ -31,6 +31,7 @@ enum class TapeKind : uint8_t {
   kWatched,        // before = {HVA, bytes}: missing pages are somebody's to supply from now on
   kSupplied,       // before = {HVA, bytes}: and these were
   kMemoryLent,     // before = {HVA, bytes}: from now on they may be written without an event
+  kRootsDropped,   // a parameter of KVM was switched: all roots are obsolete from then on
   kSignal,         // somebody sent this process a signal that interrupts calls
   kSeenInPage,     // before = {HVA}: somebody waits for this page just now
   kSeenWaiting,    // before = {thread, time}: it was in synchronize_srcu then

@@ -94,6 +94,7 @@ const std::array kOperationWords{
     OperationWord{"PUNCH_GUEST_MEMFD", Of(Kind::kPunchGuestMemfd), kPunchGmemFields},
     OperationWord{"HOST_STORE", Of(Kind::kWriteHost), kStoreFields},
     OperationWord{"HOST_DROP", Of(Kind::kDropHost), kDropFields},
+    OperationWord{"DROP_ROOTS", Of(Kind::kDropRoots), {}},
     OperationWord{"SET_MODE", Of(Kind::kSetMode), kModeFields},
     OperationWord{"HOST_LOAD", Of(Kind::kReadHost), kLoadFields},
     OperationWord{"ALLOCATE_GUEST_MEMFD", Of(Kind::kAllocateGuestMemfd), kAllocateFields},

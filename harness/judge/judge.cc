@@ -17,8 +17,8 @@ namespace {
 using model::Kind;
 
 // Promises of progress: where a call hangs, the first of these on its way is the one it breaks.
-constexpr std::array<std::string_view, 8> kProgressClauses{
-    "PREFAULT-36", "PREFAULT-38", "PREFAULT-39", "PREFAULT-50",
+constexpr std::array<std::string_view, 9> kProgressClauses{
+    "PREFAULT-36", "PREFAULT-38", "PREFAULT-39", "PREFAULT-41", "PREFAULT-50",
     "PREFAULT-52", "MEMSLOT-36",  "MEMSLOT-44",  "MEMSLOT-45"};
 
 bool IsAboutProgress(std::string_view clause) {

@@ -51,6 +51,7 @@ std::string_view WhatLaneIs(const Recording& recording, uint32_t lane) {
       case Kind::kRun:
         return "vCPU";
       case Kind::kDropHost:
+      case Kind::kDropRoots:
       case Kind::kPunchGuestMemfd:
         return "notifier source";
       default:

@@ -2,9 +2,16 @@
 #include "harness/kvm/kvm.h"
 
 #include "harness/abi/host.h"
+#include "harness/base/tape.h"
 #include "harness/liveness/in_flight.h"
 
 namespace kct {
+namespace {
+
+// arch/x86/kvm/mmu/mmu.c:set_nx_huge_pages drops the roots of all VMs.
+constexpr std::string_view kNxHugePages = "nx_huge_pages";
+
+}  // namespace
 
 Result<Kvm> Kvm::Open() {
   KCT_TRY(UniqueFd fd, CurrentHost().OpenKvm());
@@ -26,7 +33,15 @@ std::string ModuleParameter(std::string_view module, std::string_view parameter)
 Status SetModuleParameter(std::string_view module, std::string_view parameter,
                           std::string_view value) {
   InFlight call("write to a module parameter");
-  return CurrentHost().SetModuleParameter(module, parameter, value);
+  if (parameter != kNxHugePages) {
+    return CurrentHost().SetModuleParameter(module, parameter, value);
+  }
+  OnTape event(TapeKind::kRootsDropped);
+  event.Begin();
+  const Status written = CurrentHost().SetModuleParameter(module, parameter, value);
+  if (event && !written) event->ret = -1;
+  event.End();
+  return written;
 }
 
 Paging HostPaging() {

@@ -21,14 +21,18 @@ Place PlaceOf(const Rules& rules, const Slot& slot, const Operation& op, bool is
   return {-1, slot.host * kPageBytes + offset};
 }
 
+bool IsWrite(const Operation& op) { return op.access == Access::kWrite; }
+
+// A read may be logged as well: its fault maps the page writable if the host has it so, and that
+// is when KVM logs it (arch/x86/kvm/mmu/spte.c:make_spte).
 void MarkDirty(const Rules& rules, Slot& slot, const Operation& op) {
   if ((slot.flags & KVM_MEM_LOG_DIRTY_PAGES) == 0) return;
   if (rules.planted.Is(Bug::kDirtyLogLosesWrites)) return;
   const uint64_t index = PageOf(op.address) - slot.gfn;
-  if (index < 64) slot.dirty |= uint64_t{1} << index;
+  if (index >= 64) return;
+  uint64_t& pages = IsWrite(op) ? slot.dirty : slot.maybe_dirty;
+  pages |= uint64_t{1} << index;
 }
-
-bool IsWrite(const Operation& op) { return op.access == Access::kWrite; }
 
 bool IsWrittenReadonly(const Rules& rules, const Slot& slot, const Operation& op) {
   return IsWrite(op) && (slot.flags & KVM_MEM_READONLY) != 0 &&
@@ -150,7 +154,7 @@ void ReachMemory(const Rules& rules, State& state, Pending& call) {
     return;
   }
   AddEntry(rules, state, space, PageOf(op.address), op.access);
-  if (IsWrite(op)) MarkDirty(rules, *slot, op);
+  MarkDirty(rules, *slot, op);
   const Place place = PlaceOf(rules, *slot, op, TakesAsPrivate(rules, call));
   if (op.size == 0) {
     if (IsWrite(op)) ForgetWord(state, place);

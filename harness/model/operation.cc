@@ -65,6 +65,8 @@ std::string_view Name(Kind kind) {
       return "host write";
     case Kind::kDropHost:
       return "host drop";
+    case Kind::kDropRoots:
+      return "nx_huge_pages";
     case Kind::kSetMode:
       return "SET_VCPU_EVENTS";
     case Kind::kReadHost:
@@ -137,6 +139,8 @@ std::string Operation::ToString() const {
       return fmt::format("host reads {}{:#x}", DescribeFile(*this), address);
     case Kind::kDropHost:
       return fmt::format("host drops {:#x}, {:#x}", address, size);
+    case Kind::kDropRoots:
+      return "nx_huge_pages is switched";
     case Kind::kSetMode:
       return fmt::format("vcpu{} {} system management mode", vcpu,
                          flags == 1 ? "enters" : "leaves");

@@ -25,6 +25,7 @@ enum class Kind : uint8_t {
   kPunchGuestMemfd,   // fallocate(PUNCH_HOLE)
   kWriteHost,         // a store of the host's user space
   kDropHost,          // MADV_DONTNEED: the range reads as zeros
+  kDropRoots,         // kvm.nx_huge_pages is switched: the roots of all vCPUs are obsolete
   kSetMode,           // KVM_SET_VCPU_EVENTS: into system management mode, or out of it
   // --- other areas; docs/design/model-areas.md
   kReadHost,            // a load of the host's user space, of its own memory or of a mapped file

@@ -118,6 +118,13 @@ Choices AnswersForPoison(const Rules& rules, const Operation& op, const Slot& sl
   return One(Stop(EFAULT, "PREFAULT-54"));
 }
 
+// Which promise it is that a page can be done now.
+ClauseId ClauseOfProgress(const State& state, uint8_t vcpu) {
+  if ((state.stale_roots & BitOf(vcpu)) == 0) return "PREFAULT-18";
+  if (state.roots_were_dropped) return "PREFAULT-41";
+  return "PREFAULT-39";
+}
+
 Choices PageChoices(const Rules& rules, const State& state, const Pending& call) {
   const Operation& op = call.op;
   Choices choices;
@@ -155,10 +162,9 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
   if (op.may_be_poisoned && !rules.planted.Is(Bug::kPrefaultMapsPoison)) {
     return AnswersForPoison(rules, op, *slot);
   }
-  const bool lost_root = (state.stale_roots & BitOf(op.vcpu)) != 0;
   choices.push_back({.move = Move::kMapPages,
                      .count = PagesInARow(state, space, page, left),
-                     .clause = lost_root ? ClauseId("PREFAULT-39") : ClauseId("PREFAULT-18")});
+                     .clause = ClauseOfProgress(state, op.vcpu)});
   if (op.may_fault) {
     Choice stop = Stop(EFAULT, "PREFAULT-27");
     stop.memory_fault = rules.planted.Is(Bug::kPrefaultDescribesEfault);

@@ -56,6 +56,8 @@ Choices OneStepChoices(const Rules& rules, const State& state, const Pending& ca
       return One(Finish("PREFAULT-53"));
     case Kind::kDisableQuirks:
       return One(Finish("MEMSLOT-33"));
+    case Kind::kDropRoots:
+      return One(Finish("PREFAULT-41"));
     default:
       return One(Finish("MEMSLOT-26"));
   }
@@ -70,6 +72,11 @@ void TakeOneStep(const Rules& rules, State& state, Pending& call) {
       if ((op.flags & KVM_X86_QUIRK_SLOT_ZAP_ALL) != 0 && !rules.planted.Is(Bug::kQuirkStaysOn)) {
         state.zap_all_quirk = false;
       }
+      return;
+    case Kind::kDropRoots:
+      state.entries.clear();
+      state.stale_roots = 0xff;
+      state.roots_were_dropped = true;
       return;
     case Kind::kSetMode:
       state.smm_vcpus = static_cast<uint8_t>(op.flags == 1 ? state.smm_vcpus | BitOf(op.vcpu)

@@ -83,6 +83,7 @@ struct State {
 
   bool slots_lock = false;  // held by an update
   bool zap_all_quirk = true;
+  bool roots_were_dropped = false;  // the last roots that became obsolete did so by kDropRoots
   uint16_t swaps = 0;         // how often the set of slots was replaced
   uint8_t old_readers = 0;    // in the read section since before the last swap
   uint8_t new_readers = 0;    // since after it

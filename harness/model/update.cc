@@ -107,6 +107,7 @@ void DropEntries(const Rules& rules, State& state, const Slot& slot, bool moved)
   if (all) {
     state.entries.clear();
     state.stale_roots = 0xff;
+    state.roots_were_dropped = false;
     return;
   }
   std::erase_if(state.entries, [&](const Entry& entry) {

@@ -39,6 +39,9 @@ HostNews::HostNews(std::span<const Taped> events) {
         stored_pages_.push_back(event.before[0] / kPage.count * kPage.count);
         memory_.push_back(taped);
         break;
+      case TapeKind::kRootsDropped:
+        roots_dropped_.push_back(taped);
+        break;
       case TapeKind::kDrop:
       case TapeKind::kMemoryLent:
         memory_.push_back(taped);

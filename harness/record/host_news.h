@@ -19,6 +19,8 @@ class HostNews {
   // Everything but signals and sightings, by time.
   const std::vector<Taped>& memory() const { return memory_; }
   const std::vector<Taped>& sightings() const { return sightings_; }
+  // What made the roots of all VMs obsolete.
+  const std::vector<Taped>& roots_dropped() const { return roots_dropped_; }
 
   // Whether some of it was unmapped, protected, poisoned or watched until that time.
   bool HasChanged(const MemoryRange& host, uint64_t until) const;
@@ -35,7 +37,7 @@ class HostNews {
   std::vector<Taped> memory_;
   std::vector<Taped> changes_;  // of memory_, those that HasChanged() is about
   std::vector<MemoryRange> supplied_;
-  std::vector<Taped> sightings_;
+  std::vector<Taped> roots_dropped_, sightings_;
   std::vector<uint64_t> stored_pages_;
 };
 

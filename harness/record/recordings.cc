@@ -71,6 +71,7 @@ class Assembly {
     ForgetUnknownWriters(accesses);
     for (const RecordedCall& access : accesses.calls) AddAccess(access);
     AddHostMemory();
+    AddDroppedRoots();
     for (RecordedCall& call : calls_) JudgeLessWhereLessIsKnown(call, accesses);
     return Sorted(rules);
   }
@@ -146,6 +147,18 @@ class Assembly {
     access.lane = LaneNamed(fmt::format("guest {}", access.op.vcpu));
     if (access.op.size != 0 && !memory_.Knows(access.op.address, access.end)) access.op.size = 0;
     Add(access, kNoThread);
+  }
+
+  void AddDroppedRoots() {
+    for (const Taped& taped : news_.roots_dropped()) {
+      if (taped.event->returned && taped.event->ret < 0) continue;
+      Add({.lane = LaneOf(taped.thread),
+           .op = {.kind = Kind::kDropRoots},
+           .begin = taped.event->begin,
+           .end = taped.event->end,
+           .returned = taped.event->returned},
+          taped.thread);
+    }
   }
 
   void AddHostMemory() {

@@ -102,8 +102,9 @@ Result<Flags> ParseFlags(int argc, char** argv) {
 class VerdictListener : public testing::EmptyTestEventListener {
  public:
   // `model`: what the tests run on; nullptr: the kernel.
-  VerdictListener(uint64_t seed, ModelTarget* model)
-      : seed_(seed), model_(model), log_(WatchedLog(model)) {}
+  // `target`: answers the ioctls by which the machine says what it is.
+  VerdictListener(uint64_t seed, ModelTarget* model, Backend& target)
+      : seed_(seed), model_(model), target_(target), log_(WatchedLog(model)) {}
 
   Verdict worst() const { return worst_; }
 
@@ -117,8 +118,9 @@ class VerdictListener : public testing::EmptyTestEventListener {
   void OnTestStart(const testing::TestInfo& info) override {
     const TestEntry* entry = FindTest(info.test_suite_name(), info.name());
     KCT_CHECK(entry != nullptr);  // every test is a KCT_TEST
-    BeginTest(entry->FullName(), entry->clauses, seed_);
     if (model_ != nullptr) model_->BeginTest(*entry);
+    KeepHistories(FactsOf(target_));
+    BeginTest(entry->FullName(), entry->clauses, seed_);
     if (log_) log_->NewLines();
   }
 
@@ -140,6 +142,7 @@ class VerdictListener : public testing::EmptyTestEventListener {
 
   uint64_t seed_;
   ModelTarget* model_;
+  Backend& target_;
   Result<KernelLog> log_;
   Verdict worst_ = Verdict::kPass;
 };
@@ -159,13 +162,12 @@ int RunTests(const Flags& flags) {
       return kBadUsage;
     }
   }
-  KeepHistories(FactsOf(target));
   TapedBackend taped(liar ? *liar : target);
   WatchedBackend watched(taped);
   SetBackend(watched);
   NameThisThread("main");
   Watchdog watchdog(ReportStallAndExit);
-  auto* listener = new VerdictListener(flags.seed, model ? &*model : nullptr);
+  auto* listener = new VerdictListener(flags.seed, model ? &*model : nullptr, target);
   testing::UnitTest::GetInstance()->listeners().Append(listener);
   const int status = RUN_ALL_TESTS();
   if (testing::UnitTest::GetInstance()->test_to_run_count() == 0) {

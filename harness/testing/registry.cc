@@ -67,7 +67,7 @@ std::string InVm(const TestEntry& test, std::string_view suite, std::string_view
 std::string OnModel(const TestEntry& test, std::string_view suite) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");
   return fmt::format(
-      "add_test([=[model/{0}]=] [=[{1}]=] --target=model [=[--gtest_filter={0}]=])\n"
+      "add_test([=[model/{0}]=] [=[{1}]=] --target=model --judge [=[--gtest_filter={0}]=])\n"
       "set_tests_properties([=[model/{0}]=] PROPERTIES LABELS [=[{2};{3};model]=] "
       "SKIP_RETURN_CODE 77 TIMEOUT 120)\n",
       test.FullName(), program, suite, KindName(test.kind));
