@@ -21,6 +21,13 @@ void OfferSignal(const Rules& rules, const Pending& call, Choices& choices) {
   }
 }
 
+// Which promise it is that the call can begin.
+ClauseId ClauseOfBeginning(const State& state, uint8_t vcpu_bit) {
+  if ((state.stale_roots & vcpu_bit) == 0) return "PREFAULT-12";
+  if (state.roots_were_dropped) return "PREFAULT-41";
+  return "PREFAULT-50";
+}
+
 Choices BeginChoices(const Rules& rules, const State& state, const Pending& call) {
   const uint8_t vcpu = BitOf(call.op.vcpu);
   if (rules.planted.Is(Bug::kPrefaultsExcludeEachOther) && state.busy_vcpus != 0) return {};
@@ -31,9 +38,7 @@ Choices BeginChoices(const Rules& rules, const State& state, const Pending& call
   if (const Check* check = FirstRefusal(rules, state, call.op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }
-  const bool stale = (state.stale_roots & vcpu) != 0;
-  Choices choices = One(
-      {.move = Move::kEnter, .clause = stale ? ClauseId("PREFAULT-50") : ClauseId("PREFAULT-12")});
+  Choices choices = One({.move = Move::kEnter, .clause = ClauseOfBeginning(state, vcpu)});
   if (call.op.may_be_interrupted) {
     choices.push_back({.move = Move::kFail, .error = Errno(EINTR), .clause = "PREFAULT-30"});
   }
