@@ -6,33 +6,10 @@
 #include <map>
 
 #include "ci/kct/run_report.h"
+#include "harness/base/xml.h"
 
 namespace kct {
 namespace {
-
-std::string Escape(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        // XML 1.0 has no way to write the other control characters.
-        escaped += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? '?' : c;
-    }
-  }
-  return escaped;
-}
 
 std::string Details(const RunReport& report, const TestResult& result) {
   std::string text;
@@ -50,21 +27,22 @@ std::string Case(const RunReport& report, const TestResult& result) {
   std::string name = fmt::format("{} ({})", assignment.test.name, Name(assignment.mode));
   if (assignment.repeat > 0) name += fmt::format(" #{}", assignment.repeat + 1);
   std::string xml = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"",
-                                Escape(assignment.test.suite), Escape(name), result.seconds);
+                                EscapeXml(assignment.test.suite), EscapeXml(name), result.seconds);
   const bool counts = result.news == News::kNew || report.strictness == Strictness::kStrict;
   if (IsBad(result.verdict) && counts) {
     return xml + fmt::format(
                      ">\n      <failure type=\"{}\" message=\"{}\">{}</failure>\n    "
                      "</testcase>\n",
                      Name(result.verdict),
-                     Escape(fmt::format("{}", fmt::join(Blamed(result), " "))),
-                     Escape(Details(report, result)));
+                     EscapeXml(fmt::format("{}", fmt::join(Blamed(result), " "))),
+                     EscapeXml(Details(report, result)));
   }
   if (result.verdict != Verdict::kPass) {
     const std::string why = result.verdict == Verdict::kSkip ? result.skip_reason
                             : result.news == News::kKnown    ? "known: " + result.known_reason
                                                              : "inconclusive";
-    return xml + fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", Escape(why));
+    return xml +
+           fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", EscapeXml(why));
   }
   return xml + "/>\n";
 }
@@ -81,8 +59,8 @@ std::string JunitReport(const RunReport& report) {
     const auto count = std::count_if(
         report.results.begin(), report.results.end(),
         [&](const TestResult& result) { return result.assignment.test.suite == suite; });
-    xml += fmt::format("  <testsuite name=\"{}\" tests=\"{}\">\n{}  </testsuite>\n", Escape(suite),
-                       count, cases);
+    xml += fmt::format("  <testsuite name=\"{}\" tests=\"{}\">\n{}  </testsuite>\n",
+                       EscapeXml(suite), count, cases);
   }
   return xml + "</testsuites>\n";
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "harness/base/check.h"
+#include "harness/base/xml.h"
 #include "harness/history/text.h"
 #include "harness/judge/explain.h"
 #include "harness/judge/layout.h"
@@ -50,30 +51,6 @@ background:var(--lane);padding:12px 14px;border-radius:6px}
 margin-right:7px}
 )";
 
-std::string Escaped(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        // What a file may not have in it is not drawn.
-        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n') escaped += c;
-    }
-  }
-  return escaped;
-}
-
 class Drawing {
  public:
   Drawing(const Recording& recording, const Judgement& judgement)
@@ -105,7 +82,7 @@ class Drawing {
       Add("<rect class=\"lane\" x=\"0\" y=\"{:.1f}\" width=\"100%\" height=\"{:.1f}\"/>",
           lane.top + 1, lane.height - 2);
       Add("<text class=\"name\" x=\"16\" y=\"{:.1f}\">{}</text>", lane.top + 24,
-          Escaped(recording_.lanes[lane.lane]));
+          EscapeXml(recording_.lanes[lane.lane]));
       Add("<text class=\"faint\" x=\"16\" y=\"{:.1f}\">{}</text>", lane.top + 39, lane.what);
     }
   }
@@ -149,10 +126,10 @@ class Drawing {
     const bool is_guest = call.op.kind == model::Kind::kAccess || call.op.kind == model::Kind::kRun;
     const double y = bar.top + kBarTop, width = std::max(bar.right - bar.left, 3.0);
     Add("<g><title>{}\n{} .. {} {}</title>",
-        Escaped(call.text.empty() ? CallText(call) : call.text), TimeText(recording_, call.begin),
+        EscapeXml(call.text.empty() ? CallText(call) : call.text), TimeText(recording_, call.begin),
         call.returned ? TimeText(recording_, call.end) : "never returned", layout_.unit);
     Add("<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>", bar.left, y - 5,
-        core != nullptr ? " class=\"why\"" : "", Escaped(bar.label));
+        core != nullptr ? " class=\"why\"" : "", EscapeXml(bar.label));
     Add("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.0f}\" "
         "rx=\"3\"/>",
         core != nullptr ? "core"
@@ -204,7 +181,7 @@ class Drawing {
 
   void DrawReason(const Bar& bar, const CoreCall& core, double y) {
     Add("<text class=\"why\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", bar.left, y + kBarHeight + 12,
-        Escaped(ReasonText(core)));
+        EscapeXml(ReasonText(core)));
   }
 
   template <typename... Args>
@@ -227,7 +204,7 @@ std::string ClauseCards(const Judgement& judgement) {
     text += fmt::format(
         "<div class=\"clause\"><b>{}</b> {}<br><span>{}</span> <span "
         "class=\"sub\">({})</span></div>\n",
-        id, Escaped(clause->title), Escaped(clause->claim), Name(clause->standing));
+        id, EscapeXml(clause->title), EscapeXml(clause->claim), Name(clause->standing));
   }
   return text;
 }
@@ -263,9 +240,9 @@ std::string HtmlPicture(const Recording& recording, const Judgement& judgement) 
       "<h1>{0}</h1>\n<p class=\"sub\">kernel {3}, seed {4:#x}: what happened has no explanation in "
       "the model</p>\n{5}<h2>What happened</h2>\n<div class=\"picture\">\n{6}</div>\n{7}"
       "<h2>In words</h2>\n<pre>{8}</pre>\n</body></html>\n",
-      Escaped(recording.test), kColours, kPageStyle, Escaped(recording.kernel), recording.seed,
+      EscapeXml(recording.test), kColours, kPageStyle, EscapeXml(recording.kernel), recording.seed,
       ClauseCards(judgement), Drawing(recording, judgement).Draw(""), Key(),
-      Escaped(Explain(recording, judgement)));
+      EscapeXml(Explain(recording, judgement)));
 }
 
 }  // namespace kct
