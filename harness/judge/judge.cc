@@ -69,20 +69,8 @@ class CoreFinder {
 
   CoreCall ExplainByOthers(uint32_t call, std::vector<StoryStep>& story) {
     free_[call] = true;
-    CoreCall core{call, {}, {}};
-    std::vector<Search::Given> found;
-    while (found.size() < kMostAnswers) {
-      Search search(recording_, window_, free_, Share());
-      search.StartFrom(start_);
-      search.Exclude(call, found);
-      const Answer answer = search.Run();
-      most_bytes_ = std::max(most_bytes_, search.MostBytes());
-      if (answer != Answer::kExplained) break;
-      if (story.empty()) AddStory(search, story);
-      const std::optional<Search::Given> given = Describe(search, core);
-      if (!given) break;
-      found.push_back(*given);
-    }
+    CoreCall core =
+        recording_.calls[call].returned ? ExplainAnswer(call, story) : ExplainHang(call, story);
     free_[call] = false;
     return core;
   }
@@ -153,41 +141,86 @@ class CoreFinder {
     }
   }
 
-  // The last of its steps is an answer that would have been right. None: it gave no answer.
-  std::optional<Search::Given> Describe(const Search& search, CoreCall& core) const {
-    if (!recording_.calls[core.call].returned) {
-      DescribeHang(search, core);
-      return std::nullopt;
+  CoreCall ExplainAnswer(uint32_t call, std::vector<StoryStep>& story) {
+    CoreCall core{call, {}, {}};
+    std::vector<Search::Given> found;
+    while (found.size() < kMostAnswers) {
+      Search search(recording_, window_, free_, Share());
+      search.Exclude(call, found);
+      if (!Explains(search)) break;
+      if (story.empty()) AddStory(search, story);
+      const auto last =
+          std::find_if(search.steps().rbegin(), search.steps().rend(),
+                       [&](const Search::Taken& taken) { return taken.call == call; });
+      if (last == search.steps().rend()) break;
+      core.allowed.push_back(Answered(call, last->choice.move, last->answer, last->value));
+      core.clauses.emplace_back(last->choice.clause.text());
+      found.push_back({last->answer, last->choice.move == model::Move::kMmio});
     }
-    const auto last =
-        std::find_if(search.steps().rbegin(), search.steps().rend(),
-                     [&](const Search::Taken& taken) { return taken.call == core.call; });
-    if (last == search.steps().rend()) return std::nullopt;
-    core.allowed.push_back(Answered(core.call, last->choice.move, last->answer, last->value));
-    core.clauses.emplace_back(last->choice.clause.text());
-    return Search::Given{last->answer, last->choice.move == model::Move::kMmio};
+    return core;
   }
 
-  // It could have gone on: by which promise, and with which answer.
-  void DescribeHang(const Search& search, CoreCall& core) const {
+  // How far the call had come is not known, so it may be one of several promises that it broke.
+  // One of progress is what a call that hangs breaks: others count where there is none.
+  CoreCall ExplainHang(uint32_t call, std::vector<StoryStep>& story) {
+    std::vector<BrokenPromise> found;
+    const auto is_new = [&](const Search& search) {
+      const auto broken = PromiseBrokenBy(search, call);
+      return broken && std::none_of(found.begin(), found.end(), [&](const BrokenPromise& known) {
+               return known.clause.text() == broken->clause.text();
+             });
+    };
+    bool of_progress = false;
+    while (found.size() < kMostAnswers) {
+      Search search(recording_, window_, free_, Share());
+      search.AcceptEndsThat(is_new);
+      if (!Explains(search)) break;
+      found.push_back(*PromiseBrokenBy(search, call));
+      const bool first_of_progress = !of_progress && IsAboutProgress(found.back().clause.text());
+      of_progress = of_progress || first_of_progress;
+      if (found.size() > 1 && !first_of_progress) continue;
+      story.clear();
+      AddStory(search, story);
+    }
+    CoreCall core{call, {}, {}};
+    for (const BrokenPromise& broken : found) {
+      if (of_progress && !IsAboutProgress(broken.clause.text())) continue;
+      core.allowed.push_back(broken.answer);
+      core.clauses.emplace_back(broken.clause.text());
+    }
+    return core;
+  }
+
+  bool Explains(Search& search) {
+    search.StartFrom(start_);
+    const Answer answer = search.Run();
+    most_bytes_ = std::max(most_bytes_, search.MostBytes());
+    return answer == Answer::kExplained;
+  }
+
+  // What a call that hangs could have gone on with, and the promise that it would.
+  struct BrokenPromise {
+    ClauseId clause;
+    std::string answer;
+  };
+  std::optional<BrokenPromise> PromiseBrokenBy(const Search& search, uint32_t call) const {
     std::vector<model::Choice> way;
     for (const Search::Taken& taken : search.steps()) {
-      if (taken.call == core.call) way.push_back(taken.choice);
+      if (taken.call == call) way.push_back(taken.choice);
     }
-    for (const ActiveCall& active : search.last().active) {
-      if (active.call != core.call || active.pending.over()) continue;
+    for (const ActiveCall& active : search.now().active) {
+      if (active.call != call || active.pending.over()) continue;
       for (const model::Choice& choice :
-           model::NextChoices(recording_.rules, search.last().state, active.pending)) {
+           model::NextChoices(recording_.rules, search.now().state, active.pending)) {
         way.push_back(choice);
       }
     }
-    if (way.empty()) return;
+    if (way.empty()) return std::nullopt;
     const auto promise = std::find_if(way.begin(), way.end(), [](const model::Choice& choice) {
       return IsAboutProgress(choice.clause.text());
     });
     const model::Choice& named = promise == way.end() ? way.back() : *promise;
-    core.allowed = {Answered(core.call, way.back().move, way.back().error, 0)};
-    core.clauses = {std::string(named.clause.text())};
+    return BrokenPromise{named.clause, Answered(call, way.back().move, way.back().error, 0)};
   }
 
   void AddStory(const Search& search, std::vector<StoryStep>& story) const {

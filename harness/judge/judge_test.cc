@@ -159,6 +159,23 @@ TEST(Judge, NamesThePromiseOfProgressThatAHangBreaks) {
   EXPECT_THAT(judgement.Clauses(), ElementsAre("PREFAULT-36"));
 }
 
+// Where nobody saw how far the two had come, a promise of progress is named rather than the errno
+// of a prefault that comes too late.
+TEST(Judge, PrefersAPromiseOfProgressForAHangNobodyLookedInto) {
+  Story story;
+  story.Call("main", story.CreateSlot(1, kGpa, 4), {});
+  const uint32_t prefault = story.HangFrom(100, "prefault", story.PreFault(0, kGpa, 4));
+  story.HangFrom(150, "delete", story.DeleteSlot(1));
+
+  const Judgement judgement = Judge(story.recording(), {});
+
+  EXPECT_EQ(judgement.answer, Answer::kContradicted);
+  ASSERT_EQ(judgement.core.size(), 1u);
+  EXPECT_EQ(judgement.core[0].call, prefault);
+  EXPECT_THAT(judgement.core[0].allowed, ElementsAre("EAGAIN"));
+  EXPECT_THAT(judgement.Clauses(), ElementsAre("PREFAULT-36"));
+}
+
 // A call that waits for one which host memory keeps waiting has every right to.
 TEST(Judge, AllowsAHangThatHasAReason) {
   Story story;

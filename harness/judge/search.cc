@@ -121,7 +121,7 @@ bool Search::IsQuiet() const {
     if (pending.op.may_fault && pending.phase == Phase::kReading) continue;
     if (!model::NextChoices(recording_.rules, now_.state, pending).empty()) return false;
   }
-  return true;
+  return !accepts_ || accepts_(*this);
 }
 
 bool Search::IsMet(const Point& point) {
@@ -418,7 +418,6 @@ Answer Search::Run() {
     }
   }
   furthest_ = timeline_.size();
-  last_ = now_;
   return Answer::kExplained;
 }
 

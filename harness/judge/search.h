@@ -2,6 +2,7 @@
 // Search: the depth-first search for an explanation that Judge() is made of.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -55,6 +56,9 @@ class Search {
     excluded_call_ = call;
     excluded_ = std::move(answers);
   }
+  // Of a recording with a call that hangs: looks for an explanation whose end, where nothing can go
+  // on any more, `accepts` takes. It may look at now() and steps().
+  void AcceptEndsThat(std::function<bool(const Search&)> accepts) { accepts_ = std::move(accepts); }
 
   Answer Run();
 
@@ -66,8 +70,8 @@ class Search {
   // Where the best attempt was when it came to the mark.
   const Configuration& configuration_at_mark() const { return best_at_mark_; }
   const char* why() const { return why_; }
-  // Explained: the configuration at the end.
-  const Configuration& last() const { return last_; }
+  // The configuration that it has come to; explained: the one at the end.
+  const Configuration& now() const { return now_; }
   // Explained: the steps in their order, and the point of the timeline that demanded each.
   struct Taken {
     uint32_t call;
@@ -132,7 +136,7 @@ class Search {
   const Recording& recording_;
   std::span<const Point> timeline_;
   const std::vector<bool>& free_;
-  const JudgeLimits& limits_;
+  const JudgeLimits limits_;
   Configuration now_;
   std::size_t point_ = 0;
   std::vector<std::unique_ptr<Branch>> branches_;
@@ -143,7 +147,7 @@ class Search {
   // By point: by which words the configurations that failed there are told apart.
   std::unordered_map<std::size_t, std::vector<uint64_t>> failed_by_;
   std::unordered_map<uint64_t, unsigned> word_numbers_;
-  Configuration last_;
+  std::function<bool(const Search&)> accepts_;
   uint32_t excluded_call_ = UINT32_MAX;
   std::vector<Given> excluded_;
   std::size_t mark_ = SIZE_MAX;
