@@ -68,9 +68,9 @@ int Host::Mprotect(Hva start, Bytes size, int protection) {
   return mprotect(Pointer(start), size.count, protection);
 }
 
-Result<std::unique_ptr<MissingPages>> Host::WatchMissingPages(Hva start, Bytes size,
-                                                              MissingPage mode) {
-  return WatchWithUserfaultfd(start, size, mode);
+Result<std::unique_ptr<WatchedMemory>> Host::WatchMemory(Hva start, Bytes size, OnFault on_fault,
+                                                         FaultKind kinds) {
+  return WatchWithUserfaultfd(start, size, on_fault, kinds);
 }
 
 Host& CurrentHost() {

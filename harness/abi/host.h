@@ -53,8 +53,8 @@ class Host {
   // --- host memory ------------------------------------------------------------------------------
   virtual int Madvise(Hva start, Bytes size, int advice);
   virtual int Mprotect(Hva start, Bytes size, int protection);
-  virtual Result<std::unique_ptr<MissingPages>> WatchMissingPages(Hva start, Bytes size,
-                                                                  MissingPage mode);
+  virtual Result<std::unique_ptr<WatchedMemory>> WatchMemory(Hva start, Bytes size,
+                                                             OnFault on_fault, FaultKind kinds);
 };
 
 // The host in force: this machine until SetHost. Set it before threads start.

@@ -21,42 +21,95 @@ struct uffdio_poison {
 };
 #define UFFDIO_POISON _IOWR(UFFDIO, 0x08, struct uffdio_poison)
 #endif
+#ifndef UFFDIO_MOVE
+struct uffdio_move {
+  __u64 dst;
+  __u64 src;
+  __u64 len;
+  __u64 mode;
+  __s64 move;
+};
+#define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
+#endif
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
+#endif
 #ifndef UFFD_FEATURE_POISON
 #define UFFD_FEATURE_POISON (1 << 14)
 #endif
-static_assert(sizeof(uffdio_poison) == 32);
+#ifndef UFFD_FEATURE_MOVE
+#define UFFD_FEATURE_MOVE (1 << 16)
+#endif
+static_assert(sizeof(uffdio_poison) == 32 && sizeof(uffdio_move) == 40);
 
 namespace kct {
 namespace {
 
-uint64_t FeaturesFor(MissingPage mode) {
-  return mode == MissingPage::kSigbus ? uint64_t{UFFD_FEATURE_SIGBUS} : 0;
+uint64_t RegisterModeOf(FaultKind kinds) {
+  return (Has(kinds, FaultKind::kMissing) ? UFFDIO_REGISTER_MODE_MISSING : 0) |
+         (Has(kinds, FaultKind::kMinor) ? UFFDIO_REGISTER_MODE_MINOR : 0) |
+         (Has(kinds, FaultKind::kProtected) ? UFFDIO_REGISTER_MODE_WP : 0);
 }
 
-// The API handshake fails as a whole if one feature is unknown, and needs a new fd to try again.
-Result<UniqueFd> OpenWith(MissingPage mode, uint64_t features) {
-  const int user_only = mode == MissingPage::kUserOnly ? UFFD_USER_MODE_ONLY : 0;
+// What has to be there; without it the kinds can't be watched.
+uint64_t FeaturesFor(OnFault on_fault, FaultKind kinds) {
+  uint64_t features = UFFD_FEATURE_MISSING_SHMEM;
+  if (on_fault == OnFault::kSigbus) features |= UFFD_FEATURE_SIGBUS;
+  if (Has(kinds, FaultKind::kMinor)) features |= UFFD_FEATURE_MINOR_SHMEM;
+  if (Has(kinds, FaultKind::kProtected)) {
+    features |= UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
+                UFFD_FEATURE_WP_UNPOPULATED;
+  }
+  return features;
+}
+
+Result<UniqueFd> NewFd(OnFault on_fault) {
+  const int user_only = on_fault == OnFault::kUserOnly ? UFFD_USER_MODE_ONLY : 0;
   UniqueFd fd(static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | user_only)));
   if (!fd) return MakeError("userfaultfd: {}", LastErrno().Explain());
-  uffdio_api api{.api = UFFD_API, .features = features, .ioctls = 0};
-  if (ioctl(fd.get(), UFFDIO_API, &api) != 0) {
-    return MakeError("UFFDIO_API(features={:#x}): {}", features, LastErrno().Explain());
-  }
   return fd;
 }
 
-class Watched final : public MissingPages {
+// The handshake can be made once on an fd, and fails as a whole if one feature is unknown: another
+// fd asks what there is.
+Result<uint64_t> OfferedFeatures(OnFault on_fault) {
+  KCT_TRY(UniqueFd fd, NewFd(on_fault));
+  uffdio_api api{.api = UFFD_API, .features = 0, .ioctls = 0};
+  if (ioctl(fd.get(), UFFDIO_API, &api) == 0) return uint64_t{api.features};
+  return MakeError("UFFDIO_API(features=0): {}", LastErrno().Explain());
+}
+
+Result<UniqueFd> Open(OnFault on_fault, FaultKind kinds) {
+  constexpr uint64_t kIfOffered = UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
+  KCT_TRY(const uint64_t offered, OfferedFeatures(on_fault));
+  const uint64_t features = FeaturesFor(on_fault, kinds) | (offered & kIfOffered);
+  KCT_TRY(UniqueFd fd, NewFd(on_fault));
+  uffdio_api api{.api = UFFD_API, .features = features, .ioctls = 0};
+  if (ioctl(fd.get(), UFFDIO_API, &api) == 0) return fd;
+  return MakeError("UFFDIO_API(features={:#x}), where {:#x} are offered: {}", features, offered,
+                   LastErrno().Explain());
+}
+
+class Watched final : public WatchedMemory {
  public:
   explicit Watched(UniqueFd fd) : fd_(std::move(fd)) {}
-  std::optional<Hva> NextFault(Instant deadline) override;
-  Status SupplyZeros(Hva page, Bytes size) override;
-  Status SupplyPoison(Hva page, Bytes size) override;
+  std::optional<PageFault> NextFault(Instant deadline) override;
+  int Order(const PageOrder& order) override;
 
  private:
+  int Issue(const PageOrder& order) const;
   UniqueFd fd_;
 };
 
-std::optional<Hva> Watched::NextFault(Instant deadline) {
+PageFault FaultOf(const uffd_msg& message) {
+  const uint64_t flags = message.arg.pagefault.flags;
+  const FaultKind kind = (flags & UFFD_PAGEFAULT_FLAG_WP) != 0      ? FaultKind::kProtected
+                         : (flags & UFFD_PAGEFAULT_FLAG_MINOR) != 0 ? FaultKind::kMinor
+                                                                    : FaultKind::kMissing;
+  return {Hva{message.arg.pagefault.address & ~(kPage.count - 1)}, kind};
+}
+
+std::optional<PageFault> Watched::NextFault(Instant deadline) {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     pollfd poll_fd{.fd = fd_.get(), .events = POLLIN, .revents = 0};
@@ -67,62 +120,132 @@ std::optional<Hva> Watched::NextFault(Instant deadline) {
     uffd_msg message;
     if (read(fd_.get(), &message, sizeof message) == sizeof message &&
         message.event == UFFD_EVENT_PAGEFAULT) {
-      return Hva{message.arg.pagefault.address & ~(kPage.count - 1)};
+      return FaultOf(message);
     }
   }
 }
 
-Status Watched::SupplyZeros(Hva page, Bytes size) {
-  uffdio_zeropage zero{.range = {.start = page.value, .len = size.count}, .mode = 0, .zeropage = 0};
-  if (ioctl(fd_.get(), UFFDIO_ZEROPAGE, &zero) == 0) return {};
-  const Errno error = LastErrno();
-  if (error != Errno(EEXIST)) {
-    return MakeError("UFFDIO_ZEROPAGE({}, {}): {}", page, size, error.Explain());
+int Watched::Issue(const PageOrder& order) const {
+  const uffdio_range range{.start = order.page.value, .len = order.size.count};
+  switch (order.what) {
+    case PageOrder::What::kZeros: {
+      uffdio_zeropage zero{.range = range, .mode = 0, .zeropage = 0};
+      return ioctl(fd_.get(), UFFDIO_ZEROPAGE, &zero);
+    }
+    case PageOrder::What::kCopy: {
+      uffdio_copy copy{
+          .dst = range.start, .src = order.from.value, .len = range.len, .mode = 0, .copy = 0};
+      return ioctl(fd_.get(), UFFDIO_COPY, &copy);
+    }
+    case PageOrder::What::kContinue: {
+      uffdio_continue go_on{.range = range, .mode = 0, .mapped = 0};
+      return ioctl(fd_.get(), UFFDIO_CONTINUE, &go_on);
+    }
+    case PageOrder::What::kMove: {
+      uffdio_move move{
+          .dst = range.start, .src = order.from.value, .len = range.len, .mode = 0, .move = 0};
+      return ioctl(fd_.get(), UFFDIO_MOVE, &move);
+    }
+    case PageOrder::What::kPoison: {
+      uffdio_poison poison{.range = range, .mode = 0, .updated = 0};
+      return ioctl(fd_.get(), UFFDIO_POISON, &poison);
+    }
+    case PageOrder::What::kProtect:
+    case PageOrder::What::kUnprotect: {
+      const bool protect = order.what == PageOrder::What::kProtect;
+      uffdio_writeprotect change{.range = range,
+                                 .mode = protect ? uint64_t{UFFDIO_WRITEPROTECT_MODE_WP} : 0};
+      return ioctl(fd_.get(), UFFDIO_WRITEPROTECT, &change);
+    }
+    case PageOrder::What::kWake:
+      return ioctl(fd_.get(), UFFDIO_WAKE, &range);
   }
-  uffdio_range range{.start = page.value, .len = size.count};
-  ioctl(fd_.get(), UFFDIO_WAKE, &range);
-  return {};
+  return FailWith(Errno(EINVAL));
 }
 
-Status Watched::SupplyPoison(Hva page, Bytes size) {
-  uffdio_poison poison{.range = {.start = page.value, .len = size.count}, .mode = 0, .updated = 0};
-  if (ioctl(fd_.get(), UFFDIO_POISON, &poison) == 0) return {};
-  return MakeError("UFFDIO_POISON({}, {}): {}", page, size, LastErrno().Explain());
+int Watched::Order(const PageOrder& order) {
+  const int ret = Issue(order);
+  if (ret == 0 || LastErrno() != Errno(EEXIST)) return ret;
+  Issue({PageOrder::What::kWake, order.page, order.size});
+  return FailWith(Errno(EEXIST));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<MissingPages>> WatchWithUserfaultfd(Hva start, Bytes size,
-                                                           MissingPage mode) {
-  const uint64_t features = FeaturesFor(mode);
-  Result<UniqueFd> opened = OpenWith(mode, features | UFFD_FEATURE_POISON);
-  if (!opened) opened = OpenWith(mode, features);
-  KCT_TRY(UniqueFd fd, std::move(opened));
+Result<std::unique_ptr<WatchedMemory>> WatchWithUserfaultfd(Hva start, Bytes size, OnFault on_fault,
+                                                            FaultKind kinds) {
+  KCT_TRY(UniqueFd fd, Open(on_fault, kinds));
   uffdio_register registration{.range = {.start = start.value, .len = size.count},
-                               .mode = UFFDIO_REGISTER_MODE_MISSING,
+                               .mode = RegisterModeOf(kinds),
                                .ioctls = 0};
   if (ioctl(fd.get(), UFFDIO_REGISTER, &registration) != 0) {
-    return MakeError("UFFDIO_REGISTER({}, {}): {}", start, size, LastErrno().Explain());
+    return MakeError("UFFDIO_REGISTER({}, {}, mode={}): {}", start, size, registration.mode,
+                     LastErrno().Explain());
   }
-  return std::unique_ptr<MissingPages>(std::make_unique<Watched>(std::move(fd)));
+  return std::unique_ptr<WatchedMemory>(std::make_unique<Watched>(std::move(fd)));
 }
 
-Result<Userfaultfd> Userfaultfd::Register(Hva start, Bytes size, MissingPage mode) {
+Result<Userfaultfd> Userfaultfd::Register(Hva start, Bytes size, OnFault on_fault,
+                                          FaultKind kinds) {
   PutOnTape(TapeKind::kWatched, start.value, size.count);
-  KCT_TRY(std::unique_ptr<MissingPages> pages, CurrentHost().WatchMissingPages(start, size, mode));
-  return Userfaultfd(std::move(pages));
+  KCT_TRY(std::unique_ptr<WatchedMemory> memory,
+          CurrentHost().WatchMemory(start, size, on_fault, kinds));
+  return Userfaultfd(std::move(memory));
 }
 
-Status Userfaultfd::SupplyZeros(Hva page, Bytes size) {
-  // Before it: those who wait may go on before it returns.
+CallRecord Userfaultfd::Order(const char* name, const PageOrder& order) {
+  CallRecord record{.what = name, .before = {order.page.value, order.size.count}};
+  record.after = record.before;
+  record.begin = StampTsc();
+  record.ret = memory_->Order(order);
+  const Errno error = LastErrno();
+  record.end = StampTsc();
+  if (record.ret < 0) record.error = error;
+  return record;
+}
+
+// What is put on the tape is put there before the call: those who wait may go on before it returns.
+
+CallRecord Userfaultfd::Zeros(Hva page, Bytes size) {
   PutOnTape(TapeKind::kSupplied, page.value, size.count);
-  return pages_->SupplyZeros(page, size);
+  return Order("UFFDIO_ZEROPAGE", {PageOrder::What::kZeros, page, size});
 }
 
-Status Userfaultfd::SupplyPoison(Hva page, Bytes size) {
+CallRecord Userfaultfd::Copy(Hva page, Hva from, Bytes size) {
+  PutOnTape(TapeKind::kMemoryChanged, page.value, size.count);
+  PutOnTape(TapeKind::kSupplied, page.value, size.count);
+  return Order("UFFDIO_COPY", {PageOrder::What::kCopy, page, size, from});
+}
+
+CallRecord Userfaultfd::Continue(Hva page, Bytes size) {
+  PutOnTape(TapeKind::kMemoryChanged, page.value, size.count);
+  PutOnTape(TapeKind::kSupplied, page.value, size.count);
+  return Order("UFFDIO_CONTINUE", {PageOrder::What::kContinue, page, size});
+}
+
+CallRecord Userfaultfd::Move(Hva page, Hva from, Bytes size) {
+  PutOnTape(TapeKind::kMemoryChanged, from.value, size.count);
+  PutOnTape(TapeKind::kMemoryChanged, page.value, size.count);
+  PutOnTape(TapeKind::kSupplied, page.value, size.count);
+  return Order("UFFDIO_MOVE", {PageOrder::What::kMove, page, size, from});
+}
+
+CallRecord Userfaultfd::Poison(Hva page, Bytes size) {
   PutOnTape(TapeKind::kMemoryChanged, page.value, size.count);
   PutOnTape(TapeKind::kSignal, 0);  // whoever touches it gets SIGBUS
-  return pages_->SupplyPoison(page, size);
+  return Order("UFFDIO_POISON", {PageOrder::What::kPoison, page, size});
+}
+
+CallRecord Userfaultfd::Protect(Hva page, Bytes size) {
+  return Order("UFFDIO_WRITEPROTECT on", {PageOrder::What::kProtect, page, size});
+}
+
+CallRecord Userfaultfd::Unprotect(Hva page, Bytes size) {
+  return Order("UFFDIO_WRITEPROTECT off", {PageOrder::What::kUnprotect, page, size});
+}
+
+CallRecord Userfaultfd::Wake(Hva page, Bytes size) {
+  return Order("UFFDIO_WAKE", {PageOrder::What::kWake, page, size});
 }
 
 }  // namespace kct

@@ -6,25 +6,35 @@
 
 namespace kct::imitation {
 
-WatchedRange* HostPages::FindMissing(Hva page) {
+std::optional<FaultKind> WatchedRange::FaultOf(Hva page, Use use) const {
+  if (!Holds(page)) return std::nullopt;
+  if (!supplied.contains(page)) {
+    if (Has(kinds, FaultKind::kMinor)) return FaultKind::kMinor;
+    if (Has(kinds, FaultKind::kMissing)) return FaultKind::kMissing;
+  }
+  if (use == Use::kWrite && protected_pages.contains(page)) return FaultKind::kProtected;
+  return std::nullopt;
+}
+
+WatchedRange* HostPages::FindFaulting(Hva page, Use use) {
   for (WatchedRange& range : watched_) {
-    if (range.Holds(page) && !range.supplied.contains(page)) return &range;
+    if (range.FaultOf(page, use)) return &range;
   }
   return nullptr;
 }
 
-PageState HostPages::BringIn(Stay& stay, Hva page, Interruptible interruptible) {
+PageState HostPages::BringIn(Stay& stay, Hva page, Use use, Interruptible interruptible) {
   const uint64_t invalidations = invalidations_;
   bool waited = false;
   for (;; waited = true) {
     if (poisoned_.contains(page)) return PageState::kPoisoned;
-    WatchedRange* const range = FindMissing(page);
+    const WatchedRange* const range = FindFaulting(page, use);
     if (range == nullptr) break;
-    if (range->mode != MissingPage::kWait) return PageState::kUnusable;
+    if (range->on_fault != OnFault::kWait) return PageState::kUnusable;
     if (interruptible == Interruptible::kYes && stay.SignalPending()) {
       return PageState::kInterrupted;
     }
-    if (!waited) AskFor(stay, page);
+    if (!waited) AskFor(stay, page, use);
     stay.Wait({"handle_userfault", "hva_to_pfn", "kvm_mmu_faultin_pfn", "kvm_vcpu_ioctl"});
   }
   char byte;
@@ -32,16 +42,12 @@ PageState HostPages::BringIn(Stay& stay, Hva page, Interruptible interruptible) 
   return waited && invalidations != invalidations_ ? PageState::kLookAgain : PageState::kThere;
 }
 
-bool HostPages::AskFor(Stay& stay, Hva page) {
-  WatchedRange* const range = FindMissing(page);
+bool HostPages::AskFor(Stay& stay, Hva page, Use use) {
+  WatchedRange* const range = FindFaulting(page, use);
   if (range == nullptr) return false;
-  range->faults.push_back(page);
+  range->faults.push_back({page, *range->FaultOf(page, use)});
   stay.world().changed.notify_all();
   return true;
-}
-
-WatchedRange& HostPages::Watch(Hva start, Bytes size, MissingPage mode) {
-  return watched_.emplace_back(WatchedRange{start, size, mode, {}, {}});
 }
 
 void HostPages::Forget(const WatchedRange& range) {

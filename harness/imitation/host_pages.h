@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // HostPages: what stands between the imitated kernel and the memory of this process: ranges whose
-// missing pages somebody supplies, and pages that are poisoned.
+// faults somebody answers, and pages that are poisoned.
 #pragma once
 
 #include <deque>
 #include <list>
+#include <optional>
 #include <set>
 
 #include "harness/abi/userfaultfd.h"
@@ -24,28 +25,34 @@ enum class PageState {
 
 enum class Interruptible { kYes, kNo };
 
+enum class Use { kRead, kWrite };
+
 struct WatchedRange {
   Hva start;
   Bytes size;
-  MissingPage mode;
-  std::deque<Hva> faults;  // not yet told
-  std::set<Hva> supplied;  // no longer missing
+  OnFault on_fault;
+  FaultKind kinds;
+  std::deque<PageFault> faults = {};   // not yet told
+  std::set<Hva> supplied = {};         // no longer missing
+  std::set<Hva> protected_pages = {};  // from writes
 
   bool Holds(Hva page) const { return page >= start && page < start + size; }
+  // Why such a use of the page faults; none: it does not. Of a file all pages are there.
+  std::optional<FaultKind> FaultOf(Hva page, Use use) const;
 };
 
 class HostPages {
  public:
-  // Brings the page in for reading, and waits for it where it has to.
-  PageState BringIn(Stay& stay, Hva page, Interruptible interruptible);
+  // Brings the page in, and waits for it where it has to.
+  PageState BringIn(Stay& stay, Hva page, Use use, Interruptible interruptible);
 
-  WatchedRange& Watch(Hva start, Bytes size, MissingPage mode);
+  WatchedRange& Watch(const WatchedRange& range) { return watched_.emplace_back(range); }
   void Forget(const WatchedRange& range);
 
   void Poison(Hva page) { poisoned_.insert(page); }
 
-  // Asks whoever supplies the page for it, if it is missing. False: it is not.
-  bool AskFor(Stay& stay, Hva page);
+  // Asks whoever supplies the page for it, if such a use faults. False: it does not.
+  bool AskFor(Stay& stay, Hva page, Use use);
 
   // Grows with everything that takes pages of the host away.
   uint64_t invalidations() const { return invalidations_; }
@@ -53,8 +60,8 @@ class HostPages {
   void Invalidate(Hva start, Bytes size);
 
  private:
-  // The range that has to supply the page; nullptr: it is not missing.
-  WatchedRange* FindMissing(Hva page);
+  // The range in which such a use of the page faults; nullptr: none.
+  WatchedRange* FindFaulting(Hva page, Use use);
 
   std::list<WatchedRange> watched_;
   std::set<Hva> poisoned_;

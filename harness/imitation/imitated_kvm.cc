@@ -151,10 +151,10 @@ int ImitatedKvm::Mprotect(Hva start, Bytes size, int protection) {
   return 0;
 }
 
-Result<std::unique_ptr<MissingPages>> ImitatedKvm::WatchMissingPages(Hva start, Bytes size,
-                                                                     MissingPage mode) {
-  return std::unique_ptr<MissingPages>(
-      std::make_unique<imitation::WatchedPages>(*world_, start, size, mode));
+Result<std::unique_ptr<WatchedMemory>> ImitatedKvm::WatchMemory(Hva start, Bytes size,
+                                                                OnFault on_fault, FaultKind kinds) {
+  return std::unique_ptr<WatchedMemory>(std::make_unique<imitation::WatchedPages>(
+      *world_, imitation::WatchedRange{start, size, on_fault, kinds}));
 }
 
 }  // namespace kct

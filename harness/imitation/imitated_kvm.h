@@ -40,8 +40,8 @@ class ImitatedKvm final : public Backend, public Host {
   std::optional<KernelView> ViewOf(pid_t tid) override;
   int Madvise(Hva start, Bytes size, int advice) override;
   int Mprotect(Hva start, Bytes size, int protection) override;
-  Result<std::unique_ptr<MissingPages>> WatchMissingPages(Hva start, Bytes size,
-                                                          MissingPage mode) override;
+  Result<std::unique_ptr<WatchedMemory>> WatchMemory(Hva start, Bytes size, OnFault on_fault,
+                                                     FaultKind kinds) override;
 
   int Close(int fd);
 

@@ -97,12 +97,12 @@ Backing BackingOf(Vm& vm, uint32_t space, Gpa page) {
   return backing;
 }
 
-PageState BringIn(Stay& stay, const Backing& backing, Interruptible interruptible) {
+PageState BringIn(Stay& stay, const Backing& backing, Use use, Interruptible interruptible) {
   if (backing.file != nullptr) {
     const bool poisoned = backing.file->poisoned.contains(backing.offset / kPage.count);
     return poisoned ? PageState::kPoisoned : PageState::kThere;
   }
-  return stay.world().pages.BringIn(stay, backing.hva, interruptible);
+  return stay.world().pages.BringIn(stay, backing.hva, use, interruptible);
 }
 
 void NoteMapped(Vm& vm, uint32_t space, Gpa page, const Backing& backing) {
@@ -203,8 +203,8 @@ class Prefaulter {
 
   PageState BringIn(const Backing& backing) {
     const bool deaf = Planted(Bug::kPrefaultIgnoresSignals);
-    const PageState state =
-        imitation::BringIn(stay_, backing, deaf ? Interruptible::kNo : Interruptible::kYes);
+    const PageState state = imitation::BringIn(stay_, backing, Use::kRead,
+                                               deaf ? Interruptible::kNo : Interruptible::kYes);
     const bool writes = Planted(Bug::kPrefaultWrites) || Planted(Bug::kPrefaultWantsWritableMemory);
     if (state == PageState::kThere && writes && backing.file == nullptr) {
       char byte;
@@ -221,7 +221,7 @@ class Prefaulter {
     const Backing backing = BackingOf(vm_, space, page);
     if (backing.slot == nullptr) return Step(stay_, vm_, call_, choice);
     if (Planted(Bug::kPrefaultDoesNotWaitForPages) && backing.file == nullptr &&
-        stay_.world().pages.AskFor(stay_, backing.hva)) {
+        stay_.world().pages.AskFor(stay_, backing.hva, Use::kRead)) {
       return Step(stay_, vm_, call_, SayAgain());
     }
     const bool had_stale_root = HasStaleRoot();
@@ -373,7 +373,8 @@ class Accessor {
     const uint32_t space = vm_.state.SpaceOf(vcpu_.number);
     const Backing backing = BackingOf(vm_, space, page);
     const bool kept = vm_.kept.contains(backing.hva);
-    switch (kept ? PageState::kThere : BringIn(stay_, backing, Interruptible::kYes)) {
+    const Use use = access_.kind == model::Access::kWrite ? Use::kWrite : Use::kRead;
+    switch (kept ? PageState::kThere : BringIn(stay_, backing, use, Interruptible::kYes)) {
       case PageState::kThere:
         if (!SameSlot(backing, space, page)) return;
         break;

@@ -6,16 +6,19 @@
 
 namespace kct::imitation {
 
-class WatchedPages final : public MissingPages {
+class WatchedPages final : public WatchedMemory {
  public:
-  WatchedPages(World& world, Hva start, Bytes size, MissingPage mode);
+  WatchedPages(World& world, const WatchedRange& range);
   ~WatchedPages() override;
 
-  std::optional<Hva> NextFault(Instant deadline) override;
-  Status SupplyZeros(Hva page, Bytes size) override;
-  Status SupplyPoison(Hva page, Bytes size) override;
+  std::optional<PageFault> NextFault(Instant deadline) override;
+  int Order(const PageOrder& order) override;
 
  private:
+  Errno Carry(const PageOrder& order);
+  // Pages that were missing are there from now on, with what is at `from`, if that is anywhere.
+  Errno Supply(const PageOrder& order);
+
   World& world_;
   WatchedRange& range_;
 };

@@ -16,6 +16,8 @@
 //   ASSERT_OK(anchor.Release());
 #pragma once
 
+#include <cerrno>
+
 #include "harness/abi/userfaultfd.h"
 #include "harness/base/tape.h"
 
@@ -27,18 +29,23 @@ class PageAnchor {
 
   // REQUIRES: `page` is page aligned, mapped by this process, and was never touched.
   static Result<PageAnchor> At(Hva page) {
-    KCT_TRY(Userfaultfd fd, Userfaultfd::Register(page, kPage, MissingPage::kWait));
+    KCT_TRY(Userfaultfd fd, Userfaultfd::Register(page, kPage, OnFault::kWait));
     return PageAnchor(std::move(fd), page);
   }
 
   // Whether somebody is parked there now; looks for kPatience.
   bool WaitReached() {
-    const bool reached = uffd_.NextFault(Clock::now() + kPatience) == page_;
+    const bool reached =
+        uffd_.NextFault(Clock::now() + kPatience) == PageFault{page_, FaultKind::kMissing};
     if (reached) PutOnTape(TapeKind::kSeenInPage, page_.value);
     return reached;
   }
   // Supplies a zeroed page and lets everybody parked there go on; the anchor is spent.
-  Status Release() { return uffd_.SupplyZeros(page_, kPage); }
+  Status Release() {
+    const CallRecord zeros = uffd_.Zeros(page_, kPage);
+    if (zeros.ok() || zeros.error == Errno(EEXIST)) return {};
+    return MakeError("{}", zeros.ToString());
+  }
 
  private:
   PageAnchor(Userfaultfd fd, Hva page) : uffd_(std::move(fd)), page_(page) {}

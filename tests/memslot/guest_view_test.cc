@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the guest finds at an address once a change has returned.
 #include "harness/abi/host_memory.h"
+#include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
+#include "harness/testing/guest_scene.h"
 #include "harness/testing/matchers.h"
-#include "tests/memslot/exits.h"
-#include "tests/memslot/guest_scene.h"
+#include "tests/memslot/region.h"
 
 namespace kct {
 namespace {

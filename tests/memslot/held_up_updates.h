@@ -19,7 +19,7 @@
 
 #include "harness/race/actor.h"
 #include "harness/race/page_anchor.h"
-#include "tests/memslot/guest_scene.h"
+#include "harness/testing/guest_scene.h"
 
 namespace kct {
 

@@ -10,10 +10,11 @@
 #include "harness/race/actor.h"
 #include "harness/race/page_anchor.h"
 #include "harness/race/race.h"
+#include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
-#include "tests/memslot/exits.h"
 #include "tests/memslot/held_up_updates.h"
+#include "tests/memslot/region.h"
 
 namespace kct {
 namespace {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Slots that come and go while a vCPU is between two KVM_RUNs, its instruction half done.
 #include "harness/guest/exit_anchor.h"
+#include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
-#include "tests/memslot/exits.h"
 #include "tests/memslot/held_up_updates.h"
 
 namespace kct {

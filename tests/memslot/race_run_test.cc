@@ -6,9 +6,9 @@
 #include "harness/race/actor.h"
 #include "harness/race/page_anchor.h"
 #include "harness/race/race.h"
+#include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
-#include "tests/memslot/exits.h"
 #include "tests/memslot/held_up_updates.h"
 
 namespace kct {

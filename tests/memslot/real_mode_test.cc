@@ -2,9 +2,9 @@
 // What a 16-bit guest sees of its slots, for machines whose KVM has no two-dimensional paging: all
 // that a KVM must be able to do there is real mode.
 #include "harness/guest/real_mode.h"
+#include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
-#include "tests/memslot/exits.h"
 
 namespace kct {
 namespace {

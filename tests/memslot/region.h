@@ -3,12 +3,9 @@
 // suite.
 #pragma once
 
-#include "harness/kvm/vm.h"
+#include "harness/testing/guest_scene.h"
 
 namespace kct {
-
-// Where the tests put their slots: above everything that a guest of ours is made of.
-inline constexpr Gpa kHome = 1_GiB_gpa;
 
 // `memory` as a slot at `gpa`.
 inline kvm_userspace_memory_region RegionOf(const Mapping& memory, Gpa gpa, uint32_t slot = 1) {

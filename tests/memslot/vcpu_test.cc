@@ -5,10 +5,11 @@
 
 #include "harness/liveness/in_flight.h"
 #include "harness/race/actor.h"
+#include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
+#include "harness/testing/guest_scene.h"
 #include "harness/testing/matchers.h"
-#include "tests/memslot/exits.h"
-#include "tests/memslot/guest_scene.h"
+#include "tests/memslot/region.h"
 
 namespace kct {
 namespace {

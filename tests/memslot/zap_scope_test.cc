@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // How much of stage 2 a delete or a move drops, seen in the VM's statistics.
+#include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
+#include "harness/testing/guest_scene.h"
 #include "harness/testing/matchers.h"
-#include "tests/memslot/exits.h"
-#include "tests/memslot/guest_scene.h"
 
 namespace kct {
 namespace {

@@ -73,7 +73,7 @@ KCT_TEST(PrefaultBacking, FailsOnUserfaultfdWithSigbus, "PREFAULT-28", "PREFAULT
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make());
   ASSERT_OK_AND_ASSIGN(
       const Userfaultfd uffd,
-      Userfaultfd::Register(scene.slot.hva(), scene.slot.size(), MissingPage::kSigbus));
+      Userfaultfd::Register(scene.slot.hva(), scene.slot.size(), OnFault::kSigbus));
   EXPECT_THAT(scene.vcpu.PreFault(scene.PageOf(0)), FailsWith(EFAULT));
 }
 
@@ -82,7 +82,7 @@ KCT_TEST(PrefaultBacking, FailsOnUserfaultfdForUserModeOnly, "PREFAULT-28", "PRE
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make());
   ASSERT_OK_AND_ASSIGN(
       const Userfaultfd uffd,
-      Userfaultfd::Register(scene.slot.hva(), scene.slot.size(), MissingPage::kUserOnly));
+      Userfaultfd::Register(scene.slot.hva(), scene.slot.size(), OnFault::kUserOnly));
   EXPECT_THAT(scene.vcpu.PreFault(scene.PageOf(0)), FailsWith(EFAULT));
 }
 
@@ -149,9 +149,9 @@ KCT_TEST(PrefaultBacking, IgnoresBlockedSignalsAndImmediateExit, "PREFAULT-30") 
 // A poisoned page is announced as a hardware error is: SIGBUS with the host address, and EINTR.
 KCT_TEST(PrefaultBacking, ReportsPoisonAsSigbus, "PREFAULT-31", "PREFAULT-19") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make());
-  ASSERT_OK_AND_ASSIGN(Userfaultfd uffd, Userfaultfd::Register(scene.slot.hva(), scene.slot.size(),
-                                                               MissingPage::kWait));
-  ASSERT_OK(uffd.SupplyPoison(scene.slot.hva(), kPage));
+  ASSERT_OK_AND_ASSIGN(Userfaultfd uffd,
+                       Userfaultfd::Register(scene.slot.hva(), scene.slot.size(), OnFault::kWait));
+  ASSERT_THAT(uffd.Poison(scene.slot.hva(), kPage), Succeeds());
   const SigbusCatcher catcher;
 
   EXPECT_THAT(scene.vcpu.PreFault(scene.PageOf(0)), FailsWith(EINTR));
@@ -163,9 +163,9 @@ KCT_TEST(PrefaultBacking, ReportsPoisonAsSigbus, "PREFAULT-31", "PREFAULT-19") {
 // A caller that blocks SIGBUS gets an answer too, instead of a call that tries for ever.
 KCT_TEST(PrefaultBacking, AnswersPoisonToACallerThatBlocksSigbus, "PREFAULT-54") {
   ASSERT_OK_AND_ASSIGN(Scene scene, Scene::Make());
-  ASSERT_OK_AND_ASSIGN(Userfaultfd uffd, Userfaultfd::Register(scene.slot.hva(), scene.slot.size(),
-                                                               MissingPage::kWait));
-  ASSERT_OK(uffd.SupplyPoison(scene.slot.hva(), kPage));
+  ASSERT_OK_AND_ASSIGN(Userfaultfd uffd,
+                       Userfaultfd::Register(scene.slot.hva(), scene.slot.size(), OnFault::kWait));
+  ASSERT_THAT(uffd.Poison(scene.slot.hva(), kPage), Succeeds());
   sigset_t blocked;
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGBUS);

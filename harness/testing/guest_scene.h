@@ -10,9 +10,11 @@
 
 #include "harness/guest/machine.h"
 #include "harness/testing/scene.h"
-#include "tests/memslot/region.h"
 
 namespace kct {
+
+// Where tests put their slots: above everything that a guest of ours is made of.
+inline constexpr Gpa kHome = 1_GiB_gpa;
 
 struct GuestScene {
   std::unique_ptr<Vm> owner;  // the machine keeps a reference to the VM
