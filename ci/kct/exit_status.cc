@@ -22,7 +22,9 @@ Exit ExitFor(const std::vector<TestResult>& results, Strictness strictness) {
   if (strict && any([](const TestResult& r) { return r.news == News::kUnexpectedPass; })) {
     return Exit::kFindings;
   }
-  if (any([](const TestResult& r) { return r.verdict == Verdict::kInconclusive; })) {
+  if (any([&](const TestResult& r) {
+        return r.verdict == Verdict::kInconclusive || (strict && !r.emulator_artefact.empty());
+      })) {
     return Exit::kInconclusive;
   }
   if (!any([](const TestResult& r) { return r.verdict != Verdict::kSkip; })) {

@@ -38,7 +38,9 @@ struct Stop {
 
 enum class Strictness {
   kLenient,
-  kStrict,  // known failures and unexpected passes count as findings
+  // Known failures and unexpected passes count as findings, what the emulator disturbed as
+  // inconclusive.
+  kStrict,
 };
 
 Exit ExitFor(const std::vector<TestResult>& results, Strictness strictness);

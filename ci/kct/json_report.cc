@@ -61,7 +61,10 @@ json ResultAsJson(const RunReport& report, const TestResult& result) {
   }
   json hangs = json::array();
   for (const Hang& hang : result.hangs) {
-    hangs.push_back({{"clause", hang.clause}, {"text", hang.text}, {"released", hang.released}});
+    hangs.push_back({{"clause", hang.clause},
+                     {"text", hang.text},
+                     {"released", hang.released},
+                     {"derailed", hang.derailed}});
   }
   return {{"test", assignment.test.name},
           {"suite", assignment.test.suite},
@@ -86,6 +89,7 @@ json ResultAsJson(const RunReport& report, const TestResult& result) {
           {"histories", HistoriesAsJson(result.histories)},
           {"runner", result.account},
           {"notes", result.notes},
+          {"emulator_artefact", result.emulator_artefact},
           {"machine", result.machine_folder.string()},
           {"rerun", RerunLine(report.facts, assignment)}};
 }

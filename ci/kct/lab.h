@@ -52,6 +52,7 @@ class Lab {
   RunFolder& folder() { return *folder_; }
   RunFacts Facts() const { return facts_; }
   TestResult Classify(TestResult result) const;
+  // May be called by several threads at the same time.
   Boot MakeBoot(const Interrupt& interrupt);
   RunnerOptions MakeRunnerOptions() const;
 

@@ -70,6 +70,9 @@ CLI::App* AddRun(CLI::App& app, RawOptions& raw) {
       ->check(CLI::IsMember({"npt", "shadow"}));
   run->add_option("--repeat", selection.repeat, "Run each test so often")
       ->check(CLI::Range(1U, 1000000U));
+  run->add_option("--jobs", raw.run.jobs,
+                  "VMs at a time (default: as many as have CPUs of their own, at most 8)")
+      ->check(CLI::Range(1U, 64U));
   run->add_flag("--list", raw.list, "Only list what would run");
   run->add_option("--json", raw.run.json, "Write the report as JSON here too");
   run->add_option("--junit", raw.run.junit, "Write the report as JUnit XML");

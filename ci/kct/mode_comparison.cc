@@ -75,4 +75,13 @@ TestResult ModeComparison::Judge(TestResult result) {
   return result;
 }
 
+void ModeComparison::Close(std::vector<TestResult>& results) const {
+  for (TestResult& result : results) {
+    const auto found = firsts_.find({result.assignment.test.name, result.assignment.repeat});
+    if (found == firsts_.end() || result.verdict != Verdict::kPass) continue;
+    result.verdict = Verdict::kInconclusive;
+    result.inconclusive.push_back("the run ended before the other paging mode had its turn");
+  }
+}
+
 }  // namespace kct

@@ -17,6 +17,8 @@ class ModeComparison {
   // first difference, with what each saw; inconclusive if there is nothing to compare with.
   // Other results, and those of other tests, come back as they are.
   TestResult Judge(TestResult result);
+  // Of all results of a run that has ended: a pass whose other mode never came is inconclusive.
+  void Close(std::vector<TestResult>& results) const;
 
  private:
   struct First {

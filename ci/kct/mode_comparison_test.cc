@@ -57,6 +57,20 @@ TEST(ModeComparison, FailsWhereOneSawMore) {
   EXPECT_THAT(longer.failures.at(0).text, HasSubstr("npt: (nothing more)\n  shadow: b"));
 }
 
+// Not before both modes had their turn is anything shown.
+TEST(ModeComparison, LetsNoPassStandWhoseOtherModeNeverCame) {
+  ModeComparison comparison;
+  std::vector<TestResult> results{comparison.Judge(Pass(Mode::kNpt, kViews))};
+  EXPECT_EQ(results[0].verdict, Verdict::kPass);
+  comparison.Close(results);
+  EXPECT_EQ(results[0].verdict, Verdict::kInconclusive);
+
+  ModeComparison complete;
+  results = {complete.Judge(Pass(Mode::kNpt, kViews)), complete.Judge(Pass(Mode::kShadow, kViews))};
+  complete.Close(results);
+  EXPECT_EQ(results[0].verdict, Verdict::kPass);
+}
+
 TEST(ModeComparison, HasShownNothingWithoutSomethingToCompare) {
   TestResult failed = Pass(Mode::kNpt, kViews);
   failed.verdict = Verdict::kFail;

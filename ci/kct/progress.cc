@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace kct {
@@ -12,6 +13,10 @@ namespace {
 bool WantsColor() {
   const char* no_color = std::getenv("NO_COLOR");
   return no_color == nullptr || *no_color == '\0';
+}
+
+std::string NameOf(const Assignment& assignment) {
+  return fmt::format("{} ({})", assignment.test.name, Name(assignment.mode));
 }
 
 }  // namespace
@@ -45,6 +50,7 @@ std::string ProgressPrinter::Counts() const {
 }
 
 void ProgressPrinter::Booting(Mode mode, Emulation emulation, const std::string& why) {
+  const std::lock_guard lock(mutex_);
   std::string what = mode == Mode::kHost ? "starting on this host"
                                          : fmt::format("booting a VM, {} paging", Name(mode));
   if (emulation == Emulation::kSingle) what += ", single-threaded emulation";
@@ -56,25 +62,41 @@ void ProgressPrinter::Booting(Mode mode, Emulation emulation, const std::string&
 }
 
 void ProgressPrinter::Starting(const Assignment& assignment) {
-  current_ = fmt::format("{} ({})", assignment.test.name, Name(assignment.mode));
-  started_ = Clock::now();
-  StillRunning();
+  const std::lock_guard lock(mutex_);
+  running_.push_back({NameOf(assignment), Clock::now()});
+  ShowRunning();
 }
 
-void ProgressPrinter::StillRunning() {
-  ShowLive(fmt::format("[{}/{}]{} · {} · {:.0f} s", done_ + 1, total_, Counts(), current_,
-                       Seconds(Clock::now() - started_)));
+void ProgressPrinter::StillRunning(const Assignment&) {
+  const std::lock_guard lock(mutex_);
+  ShowRunning();
+}
+
+void ProgressPrinter::ShowRunning() {
+  if (running_.empty()) return;
+  const std::string more =
+      running_.size() == 1 ? "" : fmt::format(" and {} more", running_.size() - 1);
+  ShowLive(fmt::format("[{}/{}]{} · {}{} · {:.0f} s", done_ + 1, total_, Counts(),
+                       running_.front().name, more,
+                       Seconds(Clock::now() - running_.front().since)));
 }
 
 void ProgressPrinter::Done(const TestResult& result) {
+  const std::lock_guard lock(mutex_);
+  const std::string name = NameOf(result.assignment);
+  const auto is_it = [&](const Running& running) { return running.name == name; };
+  running_.erase(std::find_if(running_.begin(), running_.end(), is_it));
   ++done_;
   ++counts_[result.verdict];
   if (options_.surface == Surface::kTerminal && result.verdict == Verdict::kPass) return;
   const char* known = result.news == News::kKnown ? " (known)" : "";
   Print(fmt::format("[{}/{}] {} {} {:.2f} s{}", done_, total_,
-                    Shown(result.verdict, options_.colors), current_, result.seconds, known));
+                    Shown(result.verdict, options_.colors), name, result.seconds, known));
 }
 
-void ProgressPrinter::End() { ShowLive(""); }
+void ProgressPrinter::End() {
+  const std::lock_guard lock(mutex_);
+  ShowLive("");
+}
 
 }  // namespace kct

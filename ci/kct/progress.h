@@ -4,7 +4,9 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "ci/kct/run_report.h"
 #include "ci/kct/runner.h"
@@ -29,22 +31,28 @@ class ProgressPrinter : public Watcher {
 
   void Booting(Mode mode, Emulation emulation, const std::string& why) override;
   void Starting(const Assignment& assignment) override;
-  void StillRunning() override;
+  void StillRunning(const Assignment& assignment) override;
   void Done(const TestResult& result);
   // Leaves the live line.
   void End();
 
  private:
+  // REQUIRES: mutex_ is held, for all of these.
   void Print(const std::string& line);
+  void ShowRunning();
   void ShowLive(const std::string& line);
   std::string Counts() const;
 
   const PrinterOptions options_;
   const std::size_t total_;
+  std::mutex mutex_;
   std::size_t done_ = 0;
   std::map<Verdict, int> counts_;
-  std::string current_;
-  Instant started_;
+  struct Running {
+    std::string name;
+    Instant since;
+  };
+  std::vector<Running> running_;  // the one that began first comes first
 };
 
 }  // namespace kct

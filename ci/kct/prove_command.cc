@@ -5,6 +5,7 @@
 #include <set>
 
 #include "ci/kct/can_fail.h"
+#include "ci/kct/crew.h"
 #include "ci/kct/mode_comparison.h"
 #include "ci/kct/progress.h"
 
@@ -27,28 +28,27 @@ struct Proof {
   std::map<std::string, std::string> shortcomings;  // of runs, by the name of their test
 };
 
-std::variant<Proof, Stop> RunAll(Lab& lab, const Selection& selection) {
+std::variant<Proof, Stop> RunAll(Lab& lab, const Selection& selection, unsigned jobs) {
   const Interrupt interrupt;
   ProgressPrinter progress(PrinterForStderr(), selection.assignments.size());
-  Runner runner(lab.MakeBoot(interrupt), lab.MakeRunnerOptions(), progress);
+  Crew crew(lab.MakeBoot(interrupt), lab.MakeRunnerOptions(), progress, jobs);
   ModeComparison comparison;
   Proof proof;
-  for (const Assignment& assignment : selection.assignments) {
-    runner.KeepOnly(assignment.mode);
-    std::variant<TestResult, Stop> outcome = runner.Run(assignment);
-    if (const Stop* stop = std::get_if<Stop>(&outcome)) return *stop;
-    const TestResult result = comparison.Judge(std::get<TestResult>(std::move(outcome)));
+  const auto take = [&](TestResult seen) -> std::optional<Stop> {
+    const TestResult result = comparison.Judge(std::move(seen));
     progress.Done(result);
     if (const Status written = lab.folder().WriteTest(result); !written) {
       return Stop{Exit::kMachine, written.error().message};
     }
-    const std::string& name = assignment.test.name;
+    const std::string& name = result.assignment.test.name;
     if (std::string shortcoming = Shortcoming(result); !shortcoming.empty()) {
       proof.shortcomings[name] = std::move(shortcoming);
     } else {
       proof.proven.insert(name);
     }
-  }
+    return std::nullopt;
+  };
+  if (const std::optional<Stop> stop = crew.Run(selection.assignments, take)) return *stop;
   progress.End();
   for (const std::string& name : proof.proven) proof.shortcomings.erase(name);
   return proof;
@@ -72,7 +72,7 @@ Exit Prove(const RunOptions& options) {
   }
   if (std::optional<Stop> stop = lab.Equip()) return Complain(*stop);
 
-  const auto outcome = RunAll(lab, selection.value());
+  const auto outcome = RunAll(lab, selection.value(), JobsFor(options));
   if (const Stop* stop = std::get_if<Stop>(&outcome)) return Complain(*stop);
   const auto& [proven, shortcomings] = std::get<Proof>(outcome);
   for (const auto& [name, text] : shortcomings) fmt::print("NOT PROVEN  {}\n", text);

@@ -30,7 +30,8 @@ RaceCount ParseRace(const json& event) {
 Hang ParseHang(const json& event) {
   return {.clause = event.value("clause", ""),
           .text = event.value("text", ""),
-          .released = event.value("released", false)};
+          .released = event.value("released", false),
+          .derailed = event.value("derailed", false)};
 }
 
 // Adds what an event says to the result. Throws json::exception where a member has a wrong type.

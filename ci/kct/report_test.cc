@@ -228,10 +228,9 @@ TEST(TextReport, TellsAFindingWithClauseOffenderAndRerun) {
 TEST(TextReport, ShowsThatARaceWasOne) {
   RunReport report = Sample();
   report.results = {report.results[3]};
-  EXPECT_THAT(
-      TextReport(report, Colors::kOff),
-      AllOf(HasSubstr("994 rounds, 203 meetings (200 wanted)"), HasSubstr("prefault: 0 ×9"),
-            HasSubstr("anchored: delete began in the first page")));
+  EXPECT_THAT(TextReport(report, Colors::kOff),
+              AllOf(HasSubstr("994 rounds, 203 meetings (200 wanted)"), HasSubstr("prefault: 0 ×9"),
+                    HasSubstr("anchored: delete began in the first page")));
 }
 
 TEST(JsonReport, IsReadableAndComplete) {

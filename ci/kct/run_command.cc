@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ci/kct/run_command.h"
 
+#include <algorithm>
 #include <set>
+#include <thread>
+#include <tuple>
 
+#include "ci/kct/crew.h"
 #include "ci/kct/history_judge.h"
 #include "ci/kct/mode_comparison.h"
 #include "ci/kct/progress.h"
@@ -19,36 +23,45 @@ void PrintList(const Selection& selection) {
   }
 }
 
+// By name, mode and repeat.
+auto KeyOf(const Assignment& assignment) {
+  return std::tuple(assignment.test.name, assignment.mode, assignment.repeat);
+}
+
+// As they were handed out, however many runners there were.
+void PutInOrder(const std::vector<Assignment>& assignments, std::vector<TestResult>& results) {
+  std::map<decltype(KeyOf(Assignment())), std::size_t> places;
+  for (const Assignment& assignment : assignments) {
+    places.emplace(KeyOf(assignment), places.size());
+  }
+  std::ranges::sort(results, {},
+                    [&](const TestResult& result) { return places.at(KeyOf(result.assignment)); });
+}
+
 // Runs all that is selected; a run that has to stop keeps what it has.
-RunReport RunAll(Lab& lab, const Selection& selection) {
+RunReport RunAll(Lab& lab, const Selection& selection, unsigned jobs) {
   RunReport report;
   report.left_out = selection.left_out;
   const Interrupt interrupt;
   const Instant start = Clock::now();
   ProgressPrinter progress(PrinterForStderr(), selection.assignments.size());
-  Runner runner(lab.MakeBoot(interrupt), lab.MakeRunnerOptions(), progress);
+  Crew crew(lab.MakeBoot(interrupt), lab.MakeRunnerOptions(), progress, jobs);
   ModeComparison comparison;
-  for (const Assignment& assignment : selection.assignments) {
-    runner.KeepOnly(assignment.mode);
-    std::variant<TestResult, Stop> outcome = runner.Run(assignment);
-    if (const Stop* stop = std::get_if<Stop>(&outcome)) {
-      report.stopped = *stop;
-      break;
-    }
-    TestResult judged = WithItsHistoriesJudged(std::get<TestResult>(std::move(outcome)));
+  report.stopped = crew.Run(selection.assignments, [&](TestResult seen) -> std::optional<Stop> {
+    TestResult judged = WithItsHistoriesJudged(std::move(seen));
     TestResult result = lab.Classify(comparison.Judge(std::move(judged)));
     progress.Done(result);
     const Status written = lab.folder().WriteTest(result);
     report.results.push_back(std::move(result));
-    if (!written) {
-      report.stopped = Stop{Exit::kMachine, written.error().message};
-      break;
-    }
-  }
+    if (!written) return Stop{Exit::kMachine, written.error().message};
+    return std::nullopt;
+  });
   progress.End();
+  comparison.Close(report.results);
+  PutInOrder(selection.assignments, report.results);
   report.not_reached = selection.assignments.size() - report.results.size();
   report.facts = lab.Facts();
-  if (!runner.release().empty()) report.facts.kernel_release = runner.release();
+  if (!crew.release().empty()) report.facts.kernel_release = crew.release();
   report.seconds = Seconds(Clock::now() - start);
   return report;
 }
@@ -70,6 +83,13 @@ void Tidy(const RunOptions& options, Lab& lab, Exit exit) {
 
 }  // namespace
 
+unsigned JobsFor(const RunOptions& options) {
+  constexpr unsigned kMost = 8;
+  if (options.lab.target == Target::kHost) return 1;
+  if (options.jobs != 0) return options.jobs;
+  return std::clamp(std::thread::hardware_concurrency() / options.lab.cpus, 1U, kMost);
+}
+
 Exit Complain(const Stop& stop) {
   fmt::print(stderr, "kct: {}\n", stop.message);
   return stop.exit;
@@ -88,7 +108,7 @@ Exit RunTests(const RunOptions& options) {
     return Exit::kNothingNew;
   }
   if (std::optional<Stop> stop = lab.Equip()) return Complain(*stop);
-  RunReport report = RunAll(lab, selection.value());
+  RunReport report = RunAll(lab, selection.value(), JobsFor(options));
   report.strictness = options.strictness;
   report.facts.seed = options.selection.seed;
   report.facts.repeat = options.selection.repeat;

@@ -63,7 +63,7 @@ Result<RunFolder> RunFolder::Dated(std::string_view kernel_release) {
 
 std::filesystem::path RunFolder::NextMachine(Mode mode, Emulation emulation) {
   const char* suffix = emulation == Emulation::kSingle ? "-single" : "";
-  return path_ / fmt::format("vm-{}-{}{}", ++machines_, Name(mode), suffix);
+  return path_ / fmt::format("vm-{}-{}{}", ++*machines_, Name(mode), suffix);
 }
 
 std::filesystem::path RunFolder::OfTest(const Assignment& assignment) const {

@@ -10,7 +10,9 @@
 //                                     ones are left out
 #pragma once
 
+#include <atomic>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -31,7 +33,7 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path initramfs() const { return path_ / "initramfs.cpio"; }
-  // Another one at each call.
+  // Another one at each call, by any thread.
   std::filesystem::path NextMachine(Mode mode, Emulation emulation);
   std::filesystem::path OfTest(const Assignment& assignment) const;
 
@@ -43,7 +45,7 @@ class RunFolder {
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
 
   std::filesystem::path path_;
-  int machines_ = 0;
+  std::shared_ptr<std::atomic<int>> machines_ = std::make_shared<std::atomic<int>>(0);
 };
 
 }  // namespace kct

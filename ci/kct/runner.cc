@@ -17,6 +17,11 @@ std::string WhySpent(const TestResult& result) {
   return fmt::format("{} of {}", Name(result.verdict), result.assignment.test.name);
 }
 
+std::string WhatDisturbed(const TestResult& result) {
+  if (!result.hangs.empty()) return "a guest ran off its program";
+  return result.complaints.empty() ? result.account : result.complaints[0];
+}
+
 // A dying kernel gets nothing through PID 1 any more, but its console had it.
 std::vector<std::string> LastWords(const std::filesystem::path& folder) {
   std::vector<std::string> words;
@@ -89,7 +94,7 @@ std::variant<TestResult, Stop> Runner::Run(const Assignment& assignment) {
     spent_because_[assignment.mode] = WhySpent(*result);
   }
   if (options_.emulation == Emulation::kMulti && options_.can_confirm &&
-      OnlyTheKernelComplained(*result)) {
+      (OnlyTheKernelComplained(*result) || LooksLikeTheEmulator(*result))) {
     return Confirm(std::move(*result));
   }
   return outcome;
@@ -106,12 +111,17 @@ std::variant<TestResult, Stop> Runner::Confirm(TestResult seen) {
   const auto* again = std::get_if<TestResult>(&outcome);
   if (again == nullptr) return outcome;
   const std::string where = fmt::format("single-threaded rerun: {}", machine->folder().string());
-  if (OnlyTheKernelComplained(*again)) {
+  if (OnlyTheKernelComplained(*again) || LooksLikeTheEmulator(*again)) {
     seen.notes.push_back("confirmed by a " + where);
     return seen;
   }
   if (IsBad(again->verdict)) {
     std::get<TestResult>(outcome).notes.push_back("at first: " + WhySpent(seen));
+    return outcome;
+  }
+  if (LooksLikeTheEmulator(seen)) {
+    std::get<TestResult>(outcome).emulator_artefact = fmt::format(
+        "{}: {} ({})", WhySpent(seen), WhatDisturbed(seen), seen.machine_folder.string());
     return outcome;
   }
   seen.notes.push_back(fmt::format("first seen as {}: {}", Name(seen.verdict), seen.account));
@@ -148,7 +158,7 @@ std::variant<TestResult, Stop> Runner::RunOn(Machine& machine, const Assignment&
       break;
     }
     const Message& message = std::get<Message>(heard);
-    if (message.kind == Message::Kind::kAlive) watcher_.StillRunning();
+    if (message.kind == Message::Kind::kAlive) watcher_.StillRunning(assignment);
     if (message.id != 0 && message.id != id) continue;  // a late word of a test that is over
     if (recorder.Hear(message)) break;
     if (Clock::now() > give_up) {
@@ -162,7 +172,10 @@ std::variant<TestResult, Stop> Runner::RunOn(Machine& machine, const Assignment&
   result.machine_folder = machine.folder();
   // Nobody else told how long it ran.
   if (result.seconds == 0) result.seconds = Seconds(Clock::now() - start);
-  if (result.verdict == Verdict::kKernelDied) result.complaints = LastWords(machine.folder());
+  if (result.verdict == Verdict::kKernelDied) {
+    std::vector<std::string> words = LastWords(machine.folder());
+    if (!words.empty()) result.complaints = std::move(words);
+  }
   return result;
 }
 

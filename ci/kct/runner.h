@@ -3,8 +3,9 @@
 // can be trusted: one that is spent is replaced first.
 //
 // Under multi-threaded emulation the kernel's log and its death are weak evidence, because QEMU
-// can be the cause. A result with no other evidence is repeated under single-threaded emulation;
-// if it doesn't show there it becomes inconclusive, with all that was seen kept.
+// can be the cause. A result with no other evidence is repeated under single-threaded emulation. If
+// it doesn't show there it becomes inconclusive, with all that was seen kept; where it bears the
+// marks of what the emulator is known to do, the repetition counts, and the report says so.
 #pragma once
 
 #include <functional>
@@ -24,20 +25,20 @@ namespace kct {
 // Starts a machine of a mode; its first line says whether it came up.
 using Boot = std::function<Result<std::unique_ptr<Machine>>(Mode, Emulation)>;
 
-// Is told what goes on.
+// Is told what goes on. Where several runners share it they call it at the same time.
 class Watcher {
  public:
   virtual ~Watcher() = default;
   // `why`: one line; empty for the first machine of a mode.
   virtual void Booting(Mode mode, Emulation emulation, const std::string& why) = 0;
   virtual void Starting(const Assignment& assignment) = 0;
-  virtual void StillRunning() = 0;  // each second
+  virtual void StillRunning(const Assignment& assignment) = 0;  // each second
 };
 
 struct RunnerOptions {
   Emulation emulation = Emulation::kMulti;
-  bool can_confirm = true;             // there is a single-threaded emulation to repeat things in
-  std::string test_folder = "/bin";    // of the test binaries, on the machine; empty: their path
+  bool can_confirm = true;           // there is a single-threaded emulation to repeat things in
+  std::string test_folder = "/bin";  // of the test binaries, on the machine; empty: their path
   std::chrono::seconds test_limit{120};
 };
 

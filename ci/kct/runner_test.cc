@@ -59,7 +59,7 @@ class Silent : public Watcher {
     boots.push_back(emulation == Emulation::kSingle ? "single: " + why : why);
   }
   void Starting(const Assignment&) override {}
-  void StillRunning() override {}
+  void StillRunning(const Assignment&) override {}
   std::vector<std::string> boots;
 };
 
@@ -155,6 +155,37 @@ TEST_F(Runs, AWarningThatDoesNotShowAgainIsKeptAsInconclusive) {
   EXPECT_EQ(result.verdict, Verdict::kInconclusive);
   EXPECT_THAT(result.inconclusive, Contains(HasSubstr("emulator artefact")));
   EXPECT_THAT(result.complaints, ElementsAre("WARNING: x"));
+}
+
+constexpr const char* kDerailed =
+    "E 0 {\"event\":\"hang\",\"clause\":\"PREFAULT-01\",\"released\":true,\"derailed\":true}";
+
+TEST_F(Runs, AGuestOffItsProgramHasTheTestRepeatedAndTheRepetitionCounts) {
+  Runner runner = Make({{{"U 7.3"}, {kDerailed, "X 0 98 0 5"}}, {{"U 7.3"}, {kPass, "X 0 0 0 5"}}});
+  const TestResult result = ResultOf(runner.Run(Of("A.b")));
+  EXPECT_EQ(result.verdict, Verdict::kPass);
+  EXPECT_THAT(result.emulator_artefact, HasSubstr("hang of A.b: a guest ran off its program"));
+}
+
+TEST_F(Runs, AStrayInt3AndAMachineGoneSilentAreTheEmulators) {
+  const Script stumbles{{"U 7.3"}, {"K 5 4 Oops: int3: 0000 [#1]", "S 0"}};
+  const Script fine{{"U 7.3"}, {kPass, "X 0 0 0 5"}};
+  Runner runner = Make({stumbles, fine, {{"U 7.3"}, {"S 0"}}, fine});
+  const TestResult int3 = ResultOf(runner.Run(Of("A.b")));
+  EXPECT_EQ(int3.verdict, Verdict::kPass);
+  EXPECT_THAT(int3.emulator_artefact, HasSubstr("int3"));
+  const TestResult silent = ResultOf(runner.Run(Of("A.c")));
+  EXPECT_EQ(silent.verdict, Verdict::kPass);
+  EXPECT_THAT(silent.emulator_artefact, HasSubstr("panicked"));
+}
+
+TEST_F(Runs, AGuestOffItsProgramSingleThreadedAsWellIsAFinding) {
+  const Script derails{{"U 7.3"}, {kDerailed, "X 0 98 0 5"}};
+  Runner runner = Make({derails, derails});
+  const TestResult result = ResultOf(runner.Run(Of("A.b")));
+  EXPECT_EQ(result.verdict, Verdict::kHang);
+  EXPECT_EQ(result.emulator_artefact, "");
+  EXPECT_THAT(result.notes, Contains(HasSubstr("confirmed")));
 }
 
 TEST_F(Runs, SingleThreadedEmulationNeedsNoConfirmation) {

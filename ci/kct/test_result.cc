@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ci/kct/test_result.h"
 
+#include <algorithm>
 #include <set>
 
 namespace kct {
@@ -21,6 +22,14 @@ bool OnlyTheKernelComplained(const TestResult& result) {
   if (result.verdict == Verdict::kKernelDied) return true;
   return result.verdict == Verdict::kFail && result.failures.empty() && result.hangs.empty() &&
          !result.complaints.empty();
+}
+
+bool LooksLikeTheEmulator(const TestResult& result) {
+  if (OnlyTheKernelComplained(result)) {
+    return result.complaints.empty() || result.complaints[0].find("int3:") != std::string::npos;
+  }
+  return result.verdict == Verdict::kHang && result.failures.empty() &&
+         std::ranges::any_of(result.hangs, &Hang::derailed);
 }
 
 }  // namespace kct

@@ -44,6 +44,7 @@ struct Hang {
   std::string clause;
   std::string text;
   bool released = false;  // the caller got out, so the kernel is usable
+  bool derailed = false;  // a guest ran off its program, to where the kernel under test is
 };
 
 // What the judge said of the test's histories, one for each VM.
@@ -84,6 +85,7 @@ struct TestResult {
   std::string skip_text;
   std::vector<std::string> inconclusive;
   std::vector<std::string> notes;
+  std::string emulator_artefact;        // what the emulator did to it at first; mostly empty
   std::vector<std::string> complaints;  // of the kernel, while the test ran
   std::string account;                  // what the runner has to add, one line; often empty
   bool machine_spent = false;           // the next test needs a fresh VM
@@ -108,5 +110,8 @@ std::vector<std::string> Blamed(const TestResult& result);
 
 // Bad, and nothing speaks for it but the kernel's log or its death: an emulator can do that too.
 bool OnlyTheKernelComplained(const TestResult& result);
+// What the emulator is known to do now and then when it has several threads: let a guest run off
+// its program; let a kernel stumble over an int3 that it has patched away; stop without a word.
+bool LooksLikeTheEmulator(const TestResult& result);
 
 }  // namespace kct

@@ -219,6 +219,19 @@ void AddKnown(Page& page, const RunReport& report, News news, std::string_view h
   for (const std::string& line : lines) page.Line("{}", line);
 }
 
+void AddArtefacts(Page& page, const RunReport& report) {
+  bool first = true;
+  for (const TestResult& result : report.results) {
+    if (result.emulator_artefact.empty()) continue;
+    if (std::exchange(first, false)) {
+      page.Heading("Disturbed by the emulator: a single-threaded repetition counts");
+    }
+    page.Line("  {} {} ({})", page.Padded(result.verdict), result.assignment.test.name,
+              Name(result.assignment.mode));
+    page.Indented("at first " + result.emulator_artefact, "                  ");
+  }
+}
+
 void AddInconclusive(Page& page, const RunReport& report) {
   bool first = true;
   for (const TestResult& result : report.results) {
@@ -341,6 +354,7 @@ std::string TextReport(const RunReport& report, Colors colors) {
   AddKnown(page, report, News::kKnown, "Known failures");
   AddKnown(page, report, News::kUnexpectedPass, "Unexpected passes: known to fail, and did not");
   AddInconclusive(page, report);
+  AddArtefacts(page, report);
   AddSkips(page, report);
   AddHistories(page, report);
   AddClauses(page, report);

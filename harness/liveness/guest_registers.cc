@@ -30,14 +30,16 @@ std::string Get(int vcpu_fd, unsigned long request, const char* name, Registers&
 
 }  // namespace
 
-std::vector<std::string> GuestRegisters(int vcpu_fd) {
+GuestRegisters RegistersOf(int vcpu_fd) {
   kvm_regs regs = {};
   kvm_sregs sregs = {};
   std::string why = Get(vcpu_fd, KVM_GET_REGS, "KVM_GET_REGS", regs);
   if (why.empty()) why = Get(vcpu_fd, KVM_GET_SREGS, "KVM_GET_SREGS", sregs);
-  if (!why.empty()) return {why};
-  return DescribeRegisters(regs, sregs);
+  if (!why.empty()) return {.lines = {why}};
+  return {.lines = DescribeRegisters(regs, sregs), .derailed = IsDerailed(regs)};
 }
+
+bool IsDerailed(const kvm_regs& regs) { return regs.rip >> 63 != 0; }
 
 std::vector<std::string> DescribeRegisters(const kvm_regs& regs, const kvm_sregs& sregs) {
   return {

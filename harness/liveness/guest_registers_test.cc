@@ -49,9 +49,16 @@ TEST(GuestRegisters, TellTheModes) {
   EXPECT_THAT(FirstLine(sregs), HasSubstr("  real mode"));
 }
 
+TEST(GuestRegisters, TellAGuestThatRunsWhereTheKernelOfItsHostIs) {
+  EXPECT_FALSE(IsDerailed(kRegs));
+  kvm_regs regs = kRegs;
+  regs.rip = 0xffffffffc089dfcc;
+  EXPECT_TRUE(IsDerailed(regs));
+}
+
 TEST(GuestRegisters, SayWhyThereAreNone) {
   const UniqueFd no_vcpu(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  EXPECT_THAT(GuestRegisters(no_vcpu.get()),
+  EXPECT_THAT(RegistersOf(no_vcpu.get()).lines,
               ElementsAre(HasSubstr("not to be had: KVM_GET_REGS: ENOTTY")));
 }
 

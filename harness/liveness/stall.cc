@@ -88,6 +88,11 @@ std::string Stall::Cycle() const {
   return "Nobody runs: each waits for something that does not come.";
 }
 
+bool Stall::IsOfADerailedGuest() const {
+  return std::any_of(threads.begin(), threads.end(),
+                     [](const StalledThread& thread) { return thread.guest_derailed; });
+}
+
 std::string Stall::ToString() const {
   std::string text = "No progress:\n";
   for (const StalledThread& thread : threads) {
@@ -105,6 +110,12 @@ std::string Stall::ToString() const {
     if (!thread.registers.empty()) {
       text += fmt::format("  {}: its guest, when KVM_RUN came back\n{}", thread.name,
                           Frames(thread.registers, ""));
+    }
+    if (thread.guest_derailed) {
+      text += fmt::format(
+          "  {}: that is where the host's kernel is, not the guest's program: a mix-up of "
+          "registers on the way into the guest or out of it\n",
+          thread.name);
     }
   }
   for (const StalledThread& thread : threads) {

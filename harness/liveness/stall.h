@@ -21,6 +21,7 @@ struct StalledThread {
   std::vector<std::string> kernel_stack;  // innermost first; empty: not known
   std::vector<std::string> user_stack;    // taken when the signal got the thread out
   std::vector<std::string> registers;     // of the guest, once KVM_RUN has come back
+  bool guest_derailed = false;            // it ran where no program of kct ever is
   bool released = false;                  // came back after a signal to the stalled threads
   std::string answer;                     // what the released call returned
 
@@ -33,6 +34,8 @@ struct Stall {
   std::vector<StalledThread> threads;  // those out of their budget first
 
   bool AllReleased() const;
+  // Whether a guest is off its program: no clause of the tests is about that.
+  bool IsOfADerailedGuest() const;
   // The cycle of waiting, in one or two sentences.
   std::string Cycle() const;
   // The whole report: calls, cycle, stacks, what a signal did.

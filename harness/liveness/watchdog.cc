@@ -87,7 +87,10 @@ void AddGuestRegisters(Stall& stall) {
   for (StalledThread& thread : stall.threads) {
     const ThreadEntry* entry = EntryOf(thread.tid);
     if (entry == nullptr || thread.request != KVM_RUN || !thread.released) continue;
-    if (!IsBusy(entry->fd)) thread.registers = GuestRegisters(entry->fd);
+    if (IsBusy(entry->fd)) continue;
+    GuestRegisters registers = RegistersOf(entry->fd);
+    thread.registers = std::move(registers.lines);
+    thread.guest_derailed = registers.derailed;
   }
 }
 

@@ -197,7 +197,11 @@ void ReportStallAndExit(const Stall& stall) {
   Worsen(Verdict::kHang);
   const std::string text = stall.ToString();
   Say("   HANG   ", fmt::format("{} breaks {}\n{}", test.name, clause, text));
-  Emit({{"event", "hang"}, {"clause", clause}, {"text", text}, {"released", stall.AllReleased()}});
+  Emit({{"event", "hang"},
+        {"clause", clause},
+        {"text", text},
+        {"released", stall.AllReleased()},
+        {"derailed", stall.IsOfADerailedGuest()}});
   const std::vector<Recording> recordings = HistoryOfTest(test.name, test.seed);
   EmitHistory(recordings);
   if (AreHistoriesJudged()) JudgeHistory(recordings);
