@@ -104,7 +104,9 @@ KCT_TEST(PrefaultRaces, DoNotStarveUpdates, "PREFAULT-51") {
   second.Start([&] { return stream(second_vcpu); });
 
   int met = 0;
-  for (int i = 0; i < 50; ++i) {
+  // A busy host may let nobody prefault for a while.
+  const Instant deadline = Clock::now() + 20s;
+  for (int i = 0; i < 50 || (met < 20 && Clock::now() < deadline); ++i) {
     const uint64_t before = prefaults;
     EXPECT_THAT(other.Delete(), Succeeds());
     EXPECT_THAT(other.Restore(), Succeeds());
@@ -114,7 +116,7 @@ KCT_TEST(PrefaultRaces, DoNotStarveUpdates, "PREFAULT-51") {
 
   EXPECT_THAT(first.Finish(), Completes());
   EXPECT_THAT(second.Finish(), Completes());
-  ASSERT_REACHED(met >= 20, "20 of 50 updates with prefaults going on");
+  ASSERT_REACHED(met >= 20, "20 updates with prefaults going on");
 }
 
 }  // namespace
