@@ -19,6 +19,7 @@ set(KCT_SPEC_PAGES
   ${PROJECT_SOURCE_DIR}/docs/spec/tdx.md
   ${PROJECT_SOURCE_DIR}/docs/spec/shadow.md
   ${PROJECT_SOURCE_DIR}/docs/spec/notifier.md
+  ${PROJECT_SOURCE_DIR}/docs/spec/dirty.md
   ${PROJECT_SOURCE_DIR}/docs/spec/meta.md)
 
 # Called once, by harness/spec/CMakeLists.txt.

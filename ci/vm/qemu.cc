@@ -36,7 +36,8 @@ std::vector<std::string> QemuCommand(const VmOptions& options,
   const std::string console = DoubleCommas((folder / "console.log").string());
   // tsc=reliable: no watchdog finds the TSC unstable because the host let the VM wait, and patches
   // code for it, which QEMU gets wrong now and then (docs/design/runner.md).
-  std::string kernel_arguments = "console=ttyS0 quiet panic=-1 tsc=reliable";
+  // maxcpus=1: PID 1 starts the other CPUs once nothing patches code any more, for the same reason.
+  std::string kernel_arguments = "console=ttyS0 quiet panic=-1 tsc=reliable maxcpus=1";
   if (!options.kernel_arguments.empty()) kernel_arguments += " " + options.kernel_arguments;
   return {
       options.qemu,

@@ -33,6 +33,9 @@ inline ArgWords WordsOf(const kvm_userspace_memory_region2& arg) {
 }
 inline ArgWords WordsOf(const kvm_enable_cap& arg) { return {arg.cap, arg.flags, arg.args[0]}; }
 inline ArgWords WordsOf(const kvm_dirty_log& arg) { return {arg.slot}; }
+inline ArgWords WordsOf(const kvm_clear_dirty_log& log) {
+  return {log.slot, log.num_pages, log.first_page};
+}
 inline ArgWords WordsOf(const kvm_create_guest_memfd& arg) { return {arg.size, arg.flags}; }
 
 struct CallRecord {

@@ -24,6 +24,8 @@ constexpr std::array kIoctls{
     KCT_IOCTL(SET_USER_MEMORY_REGION, "slot", "flags", "gpa", "size", "hva"),
     KCT_IOCTL(SET_USER_MEMORY_REGION2, "slot", "flags", "gpa", "size", "hva"),
     KCT_IOCTL(GET_DIRTY_LOG, "slot"),
+    KCT_IOCTL(CLEAR_DIRTY_LOG, "slot", "pages", "first"),
+    KCT_IOCTL(RESET_DIRTY_RINGS),
     KCT_IOCTL(ENABLE_CAP, "cap", "flags", "arg0"),
     KCT_IOCTL(CREATE_GUEST_MEMFD, "size", "flags"),
     KCT_IOCTL(GET_STATS_FD),

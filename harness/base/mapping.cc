@@ -23,8 +23,9 @@ Result<Mapping> Mapping::Anonymous(Bytes size, Bytes alignment) {
   return mapping;
 }
 
-Result<Mapping> Mapping::OfFile(int fd, Bytes size) {
-  void* start = mmap(nullptr, size.count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+Result<Mapping> Mapping::OfFile(int fd, Bytes size, Bytes offset) {
+  void* start = mmap(nullptr, size.count, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                     static_cast<off_t>(offset.count));
   if (start == MAP_FAILED) {
     return MakeError("mmap of {} bytes of fd {}: {}", size.count, fd, LastErrno().Explain());
   }

@@ -19,7 +19,7 @@ class Mapping {
   // at least a page). With the default of 2 MiB the kernel can use huge pages for it.
   static Result<Mapping> Anonymous(Bytes size, Bytes alignment = kHugePage);
   // Shared memory of a file descriptor, from its start.
-  static Result<Mapping> OfFile(int fd, Bytes size);
+  static Result<Mapping> OfFile(int fd, Bytes size, Bytes offset = {0});
 
   Mapping() = default;
   Mapping(Mapping&& other) noexcept { *this = std::move(other); }

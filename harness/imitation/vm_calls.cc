@@ -96,6 +96,11 @@ RawAnswer SetRegion2(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t argume
 RawAnswer GetDirtyLog(Stay& stay, Vm& vm, uintptr_t argument) {
   const auto log = CopyIn<kvm_dirty_log>(argument);
   if (!log) return Fails(EFAULT);
+  // DIRTY-05: the log is not touched where it can't be handed over.
+  const bool can_be_told = WriteUser(HvaOf(log->dirty_bitmap), "", 1);
+  if (!can_be_told && !stay.world().Planted(model::Bug::kFailedReadEmptiesTheDirtyLog)) {
+    return Fails(EFAULT);
+  }
   Operation op;
   op.kind = Kind::kGetDirtyLog;
   op.slot = log->slot;

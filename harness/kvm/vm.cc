@@ -65,6 +65,20 @@ Call<kvm_dirty_log> Vm::GetDirtyLog(uint32_t slot, uint64_t* bitmap) const {
   return Issue(fd(), KVM_GET_DIRTY_LOG, log);
 }
 
+Call<kvm_clear_dirty_log> Vm::ClearDirtyLog(uint32_t slot, uint64_t first_page, uint32_t pages,
+                                            uint64_t* bitmap) const {
+  kvm_clear_dirty_log log = {};
+  log.slot = slot;
+  log.first_page = first_page;
+  log.num_pages = pages;
+  log.dirty_bitmap = bitmap;
+  return Issue(fd(), KVM_CLEAR_DIRTY_LOG, log);
+}
+
+Call<unsigned long> Vm::ResetDirtyRings() const {
+  return IssueNumber(fd(), KVM_RESET_DIRTY_RINGS, 0);
+}
+
 Call<kvm_create_guest_memfd> Vm::CreateGuestMemfd(Bytes size, uint64_t flags) const {
   return Issue(fd(), KVM_CREATE_GUEST_MEMFD,
                kvm_create_guest_memfd{.size = size.count, .flags = flags});

@@ -46,6 +46,11 @@ class Vm {
   MemoryRegion2Call SetUserMemoryRegion2(const kvm_userspace_memory_region2& region) const;
   // KVM_GET_DIRTY_LOG into `bitmap`, a bit a page.
   Call<kvm_dirty_log> GetDirtyLog(uint32_t slot, uint64_t* bitmap) const;
+  // KVM_CLEAR_DIRTY_LOG: `bitmap`, a bit a page from `first_page` on, says which pages.
+  Call<kvm_clear_dirty_log> ClearDirtyLog(uint32_t slot, uint64_t first_page, uint32_t pages,
+                                          uint64_t* bitmap) const;
+  // KVM_RESET_DIRTY_RINGS: how many entries were taken back.
+  Call<unsigned long> ResetDirtyRings() const;
   // The new guest_memfd, or why there is none. Ownership goes to the caller.
   Call<kvm_create_guest_memfd> CreateGuestMemfd(Bytes size, uint64_t flags) const;
 

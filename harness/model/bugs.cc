@@ -174,9 +174,15 @@ const std::vector<BehaviourBug>& BehaviourBugs() {
        "an address once found without a slot stays MMIO"},
       {Bug::kMmioOutlivesATurn, "mmio-outlives-a-turn", "MEMSLOT-35",
        "MMIO found one turn of the generation ago is taken for fresh"},
-      {Bug::kDirtyLogLosesWrites, "dirty-log-loses-writes", "PREFAULT-53",
+      {Bug::kDirtyLogLosesWrites, "dirty-log-loses-writes", "DIRTY-01",
        "writes of the guest are not logged"},
       {Bug::kDirtyLogIsFull, "dirty-log-is-full", "PREFAULT-24", "all pages are in the log"},
+      {Bug::kNoDirtyLogIsInvalid, "no-dirty-log-is-invalid", "DIRTY-04",
+       "EINVAL for the log of a slot that has none"},
+      {Bug::kDirtyLogStaysWhenRead, "dirty-log-stays-when-read", "DIRTY-02",
+       "a log that was read still has its pages"},
+      {Bug::kFailedReadEmptiesTheDirtyLog, "failed-read-empties-the-dirty-log", "DIRTY-05",
+       "a log that could not be copied out is empty afterwards"},
   };
   return bugs;
 }

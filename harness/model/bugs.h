@@ -109,6 +109,9 @@ enum class Bug : uint8_t {
   // --- KVM_GET_DIRTY_LOG
   kDirtyLogLosesWrites,
   kDirtyLogIsFull,
+  kNoDirtyLogIsInvalid,
+  kDirtyLogStaysWhenRead,
+  kFailedReadEmptiesTheDirtyLog,
   // --- KVM_RUN
   kMemoryFaultHidesPrivate,
   kBadMemoryIsDescribed,

@@ -38,6 +38,7 @@ void ReadDirtyLog(const Rules& rules, State& state, Pending& call) {
   // `found`: what was seen. A page that may be in the log is in it if it was seen there.
   call.outcome.value = ((slot->dirty | (slot->maybe_dirty & call.found)) & mask);
   if (rules.planted.Is(Bug::kDirtyLogIsFull)) call.outcome.value = mask;
+  if (rules.planted.Is(Bug::kDirtyLogStaysWhenRead)) return;
   slot->dirty = 0;
   slot->maybe_dirty = 0;
 }
@@ -49,11 +50,15 @@ Choices OneStepChoices(const Rules& rules, const State& state, const Pending& ca
   }
   switch (call.op.kind) {
     case Kind::kGetDirtyLog:
+      if ((call.op.slot & 0xffff) >= rules.slot_ids) {
+        return One({.move = Move::kFail, .error = Errno(EINVAL), .clause = "DIRTY-04"});
+      }
       if (const Slot* slot = state.FindSlotById(call.op.slot);
           slot == nullptr || (slot->flags & KVM_MEM_LOG_DIRTY_PAGES) == 0) {
-        return One({.move = Move::kFail, .error = Errno(ENOENT), .clause = "MEMSLOT-06"});
+        const int error = rules.planted.Is(Bug::kNoDirtyLogIsInvalid) ? EINVAL : ENOENT;
+        return One({.move = Move::kFail, .error = Errno(error), .clause = "DIRTY-04"});
       }
-      return One(Finish("PREFAULT-53"));
+      return One(Finish("DIRTY-01"));
     case Kind::kDisableQuirks:
       return One(Finish("MEMSLOT-33"));
     case Kind::kDropRoots:

@@ -111,6 +111,8 @@ Translated DirtyLog(const TapeEvent& event) {
   Translated log =
       Call(event, {.kind = Kind::kGetDirtyLog, .slot = static_cast<uint32_t>(event.before[0])});
   log.call.seen.value = event.after[0];
+  // One that could not be handed over left it as it was (DIRTY-05).
+  log.call.refused = Has(event, EFAULT);
   return log;
 }
 

@@ -276,6 +276,17 @@ const std::array kLies{
                 return answer;
               }
             }),
+    KCT_LIE("no-dirty-log-welcome", "reading or clearing a dirty log never fails",
+            {
+              if (request == KVM_GET_DIRTY_LOG || request == KVM_CLEAR_DIRTY_LOG) {
+                kernel.Ioctl(fd, request, argument);
+                return kSuccess;
+              }
+            }),
+    KCT_LIE("dirty-rings-stay", "KVM_RESET_DIRTY_RINGS returns 0 and does nothing",
+            {
+              if (request == KVM_RESET_DIRTY_RINGS) return kSuccess;
+            }),
     KCT_LIE("quirk-cannot-be-disabled", "KVM_ENABLE_CAP returns 0 and does nothing",
             {
               if (request == KVM_ENABLE_CAP) return kSuccess;

@@ -60,6 +60,12 @@ std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
     case Need::kZapAllQuirk:
       return LacksBits(kvm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_SLOT_ZAP_ALL, "no-zap-all-quirk",
                        "KVM_CAP_DISABLE_QUIRKS2");
+    case Need::kDirtyRing:
+      if (kvm.CheckExtension(KVM_CAP_DIRTY_LOG_RING) > 0) return std::nullopt;
+      return Missing{"no-dirty-ring", "KVM_CAP_DIRTY_LOG_RING reads 0"};
+    case Need::kManualLog:
+      return LacksBits(kvm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE,
+                       "no-manual-dirty-log", "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2");
     case Need::kSmm:
       return LacksCapability(kvm, KVM_CAP_X86_SMM, 1, "no-smm", "KVM_CAP_X86_SMM");
     default:

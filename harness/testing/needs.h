@@ -18,6 +18,8 @@ enum class Need {
   kGuestMemfd,   // guest_memfd that can be mapped and is shared from the start
   kReadonlyMem,  // read-only slots
   kZapAllQuirk,  // the quirk SLOT_ZAP_ALL can be turned off
+  kDirtyRing,    // KVM_CAP_DIRTY_LOG_RING
+  kManualLog,    // KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2
   kSmm,          // system management mode
   kMmioTurn,     // the age of MMIO entries comes round in a time one can wait for
   kRoot,         // kernel stacks, module parameters

@@ -93,7 +93,7 @@ KCT_TEST(GuestAfterPrefault, CannotWriteReadOnlyHostMemory, "PREFAULT-26") {
 }
 
 // A page that is mapped already is still logged when it is written.
-KCT_TEST(GuestAfterPrefault, DirtiesWhatItWrites, "PREFAULT-53") {
+KCT_TEST(GuestAfterPrefault, DirtiesWhatItWrites, "PREFAULT-53", "DIRTY-01") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make(KVM_MEM_LOG_DIRTY_PAGES));
   ASSERT_THAT(scene.cpu.vcpu().PreFault(scene.slot.range()), Completes());
 

@@ -86,6 +86,9 @@ void Init::ComeUp() {
     const Modules::Answer loaded = Modules().LoadAll();
     if (loaded.error != Errno(0)) port_.Say("B {}", loaded.what);
     Hold();
+    if (const Status started = StartOtherCpus(); !started) {
+      port_.Say("B {}", started.error().message);
+    }
   }
   utsname names;
   uname(&names);

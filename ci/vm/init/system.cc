@@ -65,6 +65,15 @@ Result<UniqueFd> HoldVm() {
   return vm;
 }
 
+Status StartOtherCpus() {
+  for (int cpu = 1;; ++cpu) {
+    const std::string path = fmt::format("/sys/devices/system/cpu/cpu{}/online", cpu);
+    const UniqueFd online(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!online) return {};
+    if (write(online.get(), "1", 1) < 0) return MakeError("{}: {}", path, LastErrno().Explain());
+  }
+}
+
 Result<UniqueFd> OpenKernelLog() {
   UniqueFd log(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!log || lseek(log.get(), 0, SEEK_END) < 0) {

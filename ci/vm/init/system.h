@@ -20,6 +20,12 @@ void MakeTheKernelTalk();
 // now and then lets another CPU see half of such a patch (an int3 in nowhere).
 Result<UniqueFd> HoldVm();
 
+// Starts the CPUs that the kernel was told to leave alone (maxcpus=1).
+//
+// Comes last: what boot, modules and the first VM patch into the code is then patched while there
+// is nobody else to see half of it.
+Status StartOtherCpus();
+
 // The kernel's log as a stream of records, from now on.
 Result<UniqueFd> OpenKernelLog();
 
