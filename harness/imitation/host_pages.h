@@ -50,6 +50,8 @@ class HostPages {
   void Forget(const WatchedRange& range);
 
   void Poison(Hva page) { poisoned_.insert(page); }
+  // Whether a call waits for a page.
+  bool SomebodyWaits() const { return waiting_ > 0; }
 
   // Asks whoever supplies the page for it, if such a use faults. False: it does not.
   bool AskFor(Stay& stay, Hva page, Use use);
@@ -66,6 +68,7 @@ class HostPages {
   std::list<WatchedRange> watched_;
   std::set<Hva> poisoned_;
   uint64_t invalidations_ = 0;
+  int waiting_ = 0;
 };
 
 }  // namespace kct::imitation

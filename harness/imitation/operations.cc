@@ -133,10 +133,16 @@ model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
   return call.outcome;
 }
 
-Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu) {
-  Pending run(OfVcpu(model::Kind::kRun, vcpu));
-  while (run.phase == Phase::kCalled) {
-    const Choices choices = NextChoices(vm.rules, vm.state, run);
+Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu, uint64_t argument,
+                  ImmediateExit immediate_exit) {
+  Operation op = OfVcpu(model::Kind::kRun, vcpu);
+  op.value = argument;
+  op.flags = immediate_exit == ImmediateExit::kYes ? 1 : 0;
+  Pending run(op);
+  while (run.phase == Phase::kCalled && !run.over()) {
+    const bool held =
+        vm.rules.planted.Is(Bug::kUserfaultHoldsUpOtherVcpus) && stay.world().pages.SomebodyWaits();
+    const Choices choices = held ? Choices() : NextChoices(vm.rules, vm.state, run);
     if (choices.empty()) {
       Wait(stay, run);
     } else {
@@ -203,9 +209,9 @@ class Prefaulter {
 
   PageState BringIn(const Backing& backing) {
     const bool deaf = Planted(Bug::kPrefaultIgnoresSignals);
-    const PageState state = imitation::BringIn(stay_, backing, Use::kRead,
-                                               deaf ? Interruptible::kNo : Interruptible::kYes);
     const bool writes = Planted(Bug::kPrefaultWrites) || Planted(Bug::kPrefaultWantsWritableMemory);
+    const PageState state = imitation::BringIn(stay_, backing, writes ? Use::kWrite : Use::kRead,
+                                               deaf ? Interruptible::kNo : Interruptible::kYes);
     if (state == PageState::kThere && writes && backing.file == nullptr) {
       char byte;
       const bool writable = ReadUser(backing.hva, &byte, 1) && WriteUser(backing.hva, &byte, 1);
@@ -374,7 +380,7 @@ class Accessor {
     const Backing backing = BackingOf(vm_, space, page);
     const bool kept = vm_.kept.contains(backing.hva);
     const Use use = access_.kind == model::Access::kWrite ? Use::kWrite : Use::kRead;
-    switch (kept ? PageState::kThere : BringIn(stay_, backing, use, Interruptible::kYes)) {
+    switch (kept ? PageState::kThere : BringIn(stay_, backing, use, IsInterruptible())) {
       case PageState::kThere:
         if (!SameSlot(backing, space, page)) return;
         break;
@@ -383,8 +389,7 @@ class Accessor {
       case PageState::kInterrupted:
         return End(EINTR);
       case PageState::kPoisoned:
-        SendMemoryError(Pointer(backing.hva));
-        return End(stay_.SignalPending() ? EINTR : EFAULT);
+        return EndPoisoned(backing);
       case PageState::kUnusable:
         return End(EFAULT);
     }
@@ -395,6 +400,19 @@ class Accessor {
     }
     NoteMapped(vm_, space, page, backing);
     Step(stay_, vm_, call_, choice);
+  }
+
+  Interruptible IsInterruptible() const {
+    const Bug deaf =
+        access_.emulated ? Bug::kEmulatorIgnoresSignals : Bug::kUserfaultIgnoresSignals;
+    return stay_.world().Planted(deaf) ? Interruptible::kNo : Interruptible::kYes;
+  }
+
+  void EndPoisoned(const Backing& backing) {
+    if (!stay_.world().Planted(Bug::kGuestPoisonIsSilent)) SendMemoryError(Pointer(backing.hva));
+    if (stay_.SignalPending()) return End(EINTR);
+    if (stay_.world().Planted(Bug::kPoisonHoldsTheVcpu)) return Wait(stay_, call_);
+    End(EFAULT);
   }
 
   // What a zero page that was mapped for writing would come to.
@@ -418,7 +436,11 @@ class Accessor {
     call_.op.may_fault = error == EFAULT;
     call_.op.may_be_interrupted = error == EINTR;
     const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
-    if (const Choice* const end = WithErrno(choices, error)) Step(stay_, vm_, call_, *end);
+    for (const Choice& choice : choices) {
+      // What KVM itself can't reach it takes for a device.
+      const bool mmio = access_.emulated && choice.move == Move::kMmio;
+      if (choice.error == Errno(error) || mmio) return Step(stay_, vm_, call_, choice);
+    }
   }
 
   Reached Result() const {
@@ -426,6 +448,7 @@ class Accessor {
     if (outcome.mmio) return {.how = Reached::How::kMmio};
     if (outcome.error == Errno(EINTR)) return {.how = Reached::How::kInterrupted};
     if (outcome.error == Errno()) return {};
+    if (stay_.world().Planted(Bug::kForbiddenMemoryIsMmio)) return {.how = Reached::How::kMmio};
     return {Reached::How::kFailed, outcome.error, outcome.memory_fault};
   }
 

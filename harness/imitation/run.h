@@ -7,6 +7,6 @@
 
 namespace kct::imitation {
 
-RawAnswer RunVcpu(Stay& stay, Vm& vm, Vcpu& vcpu);
+RawAnswer RunVcpu(Stay& stay, Vm& vm, Vcpu& vcpu, uintptr_t argument);
 
 }  // namespace kct::imitation

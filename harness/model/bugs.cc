@@ -189,12 +189,21 @@ const std::vector<BehaviourBug>& BehaviourBugs() {
 
 namespace {
 
-std::vector<PlantedBug> PlantEach(const std::vector<BehaviourBug>& behaviours, Shown shown) {
+void Append(const std::vector<PlantedBug>& more, std::vector<PlantedBug>& all) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
+std::vector<PlantedBug> PlantBehaviours(const std::vector<BehaviourBug>& behaviours) {
   std::vector<PlantedBug> all;
   for (const BehaviourBug& bug : behaviours) {
     all.push_back(
         {std::string(bug.name), bug.clause, std::string(bug.description), {.bug = bug.bug}});
   }
+  return all;
+}
+
+std::vector<PlantedBug> PlantChecks(Shown shown) {
+  std::vector<PlantedBug> all;
   int index = -1;
   for (const Check& check : AllChecks()) {
     ++index;
@@ -215,9 +224,18 @@ std::vector<PlantedBug> PlantEach(const std::vector<BehaviourBug>& behaviours, S
 
 }  // namespace
 
-std::vector<PlantedBug> AllPlantedBugs() { return PlantEach(BehaviourBugs(), Shown::kBySuites); }
+std::vector<PlantedBug> AllPlantedBugs() {
+  std::vector<PlantedBug> all = PlantBehaviours(BehaviourBugs());
+  Append(PlantBehaviours(FaultBugs()), all);
+  Append(PlantChecks(Shown::kBySuites), all);
+  return all;
+}
 
-std::vector<PlantedBug> AllAreaBugs() { return PlantEach(AreaBugs(), Shown::kByScenarios); }
+std::vector<PlantedBug> AllAreaBugs() {
+  std::vector<PlantedBug> all = PlantBehaviours(AreaBugs());
+  Append(PlantChecks(Shown::kByScenarios), all);
+  return all;
+}
 
 std::optional<Planted> FindPlantedBug(std::string_view name) {
   for (const auto& list : {AllPlantedBugs(), AllAreaBugs()}) {

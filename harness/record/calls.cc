@@ -94,6 +94,8 @@ Translated Run(const VmEvents::Call& of) {
                                 .vcpu = static_cast<uint8_t>(of.on.number),
                                 .may_be_interrupted = Has(event, EINTR)});
   if (Has(event, EHWPOISON)) run.call.any_answer = true;
+  // It had an argument, or fields of kvm_run that nobody knows.
+  if (Has(event, EINVAL)) run.call.refused = true;
   return run;
 }
 

@@ -193,6 +193,10 @@ class Assembly {
         call.op.may_fault = MayFault(call);
         if (memory_.IsOfFile({call.op.address, call.op.size})) call.any_answer = true;
         return;
+      case Kind::kAccess:
+        // What KVM itself can't reach is MMIO.
+        call.op.may_fault = call.op.emulated && call.seen.mmio && MayFault(call);
+        return;
       case Kind::kRun:
         call.op.may_fault = call.seen.error == Errno(EFAULT) && MayFault(call);
         return;
@@ -213,8 +217,8 @@ class Assembly {
     return std::any_of(
         memory_.placements().begin(), memory_.placements().end(), [&](const Placement& place) {
           MemoryRange host{place.host, place.guest.size};
-          if (call.op.kind == Kind::kPreFault) {
-            const MemoryRange guest{call.op.address, call.op.size};
+          if (call.op.kind == Kind::kPreFault || call.op.kind == Kind::kAccess) {
+            const MemoryRange guest{call.op.address, std::max<uint64_t>(call.op.size, 1)};
             if (!place.guest.Overlaps(guest)) return false;
             host = Behind(place, guest);
           }
