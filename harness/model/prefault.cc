@@ -21,11 +21,10 @@ void OfferSignal(const Rules& rules, const Pending& call, Choices& choices) {
   }
 }
 
-// Which promise it is that the call can begin.
-ClauseId ClauseOfBeginning(const State& state, uint8_t vcpu_bit) {
-  if ((state.stale_roots & vcpu_bit) == 0) return "PREFAULT-12";
-  if (state.roots_were_dropped) return "PREFAULT-41";
-  return "PREFAULT-50";
+// Which promise it is that the vCPU gets on: `usual`, unless the root it has is obsolete.
+ClauseId ClauseOfRoot(const State& state, uint8_t vcpu_bit, ClauseId usual, ClauseId obsolete) {
+  if ((state.stale_roots & vcpu_bit) == 0) return usual;
+  return state.roots_were_dropped ? ClauseId("PREFAULT-41") : obsolete;
 }
 
 Choices BeginChoices(const Rules& rules, const State& state, const Pending& call) {
@@ -38,7 +37,8 @@ Choices BeginChoices(const Rules& rules, const State& state, const Pending& call
   if (const Check* check = FirstRefusal(rules, state, call.op)) {
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }
-  Choices choices = One({.move = Move::kEnter, .clause = ClauseOfBeginning(state, vcpu)});
+  Choices choices = One(
+      {.move = Move::kEnter, .clause = ClauseOfRoot(state, vcpu, "PREFAULT-12", "PREFAULT-50")});
   if (call.op.may_be_interrupted) {
     choices.push_back({.move = Move::kFail, .error = Errno(EINTR), .clause = "PREFAULT-30"});
   }
@@ -123,13 +123,6 @@ Choices AnswersForPoison(const Rules& rules, const Operation& op, const Slot& sl
   return One(Stop(EFAULT, "PREFAULT-54"));
 }
 
-// Which promise it is that a page can be done now.
-ClauseId ClauseOfProgress(const State& state, uint8_t vcpu) {
-  if ((state.stale_roots & BitOf(vcpu)) == 0) return "PREFAULT-18";
-  if (state.roots_were_dropped) return "PREFAULT-41";
-  return "PREFAULT-39";
-}
-
 Choices PageChoices(const Rules& rules, const State& state, const Pending& call) {
   const Operation& op = call.op;
   Choices choices;
@@ -169,7 +162,7 @@ Choices PageChoices(const Rules& rules, const State& state, const Pending& call)
   }
   choices.push_back({.move = Move::kMapPages,
                      .count = PagesInARow(state, space, page, left),
-                     .clause = ClauseOfProgress(state, op.vcpu)});
+                     .clause = ClauseOfRoot(state, BitOf(op.vcpu), "PREFAULT-18", "PREFAULT-39")});
   if (op.may_fault) {
     Choice stop = Stop(EFAULT, "PREFAULT-27");
     stop.memory_fault = rules.planted.Is(Bug::kPrefaultDescribesEfault);

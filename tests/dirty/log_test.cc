@@ -38,7 +38,7 @@ KCT_TEST(DirtyLog, HasWhatTheGuestWrote, "DIRTY-01") {
   EXPECT_EQ(Read(scene), uint64_t{1} << 63 | 1 << 7 | 1);
 }
 
-// So are those of the time since it was read last, once more.
+// Reading the log empties it: the next one has what was written since then.
 KCT_TEST(DirtyLog, StartsAnewWhenRead, "DIRTY-02", "DIRTY-01") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make({.pages = 4, .flags = kLogged}));
   Write(scene, {0, 1});
