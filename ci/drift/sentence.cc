@@ -6,7 +6,7 @@
 #include <sstream>
 #include <utility>
 
-#include "ci/drift/sha256.h"
+#include "harness/base/sha256.h"
 
 namespace kct {
 namespace {

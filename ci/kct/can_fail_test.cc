@@ -31,5 +31,13 @@ TEST(CanFailList, IsCompleteWhenEveryTestHasALieAndEveryLieATest) {
               HasSubstr("names A.c, which is no test"));
 }
 
+TEST(CanFailList, TakesALineForAllTestsOfItsClaim) {
+  const CanFail list{{"A.b", "lie"}};
+  EXPECT_EQ(LieFor(list, "A.b"), "lie");
+  EXPECT_EQ(LieFor(list, "A.b/thing_4k"), "lie");
+  EXPECT_EQ(LieFor(list, "A.bc/thing"), "");
+  EXPECT_TRUE(CheckComplete(list, {{.name = "A.b/one", .suite = "s"}, {.name = "A.b/two"}}).ok());
+}
+
 }  // namespace
 }  // namespace kct

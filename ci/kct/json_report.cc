@@ -25,6 +25,7 @@ json FactsAsJson(const RunFacts& facts) {
           {"host_kernel", facts.host_release},
           {"modes", facts.modes},
           {"cpus", facts.cpus},
+          {"slowness", facts.slowness},
           {"memory", facts.memory},
           {"seed", ShownSeed(facts.seed)},
           {"repeat", facts.repeat},

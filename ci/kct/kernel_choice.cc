@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "ci/kernel/built_store.h"
+#include "ci/kernel/cache.h"
 #include "ci/kernel/local.h"
 #include "ci/kernel/store.h"
 #include "ci/vm/qemu.h"
@@ -10,7 +12,22 @@
 namespace kct {
 namespace {
 
-bool IsSpec(const std::string& kernel) { return kernel.starts_with("debian:"); }
+bool IsDebian(const std::string& kernel) { return kernel.starts_with("debian:"); }
+bool IsBuilt(const std::string& kernel) { return kernel.starts_with("built:"); }
+bool IsSpec(const std::string& kernel) { return IsDebian(kernel) || IsBuilt(kernel); }
+
+Status CheckSpec(const std::string& kernel) {
+  if (IsDebian(kernel)) KCT_TRY_STATUS(KernelSpec::Parse(kernel));
+  if (IsBuilt(kernel)) KCT_TRY_STATUS(BuiltSpec::Parse(kernel));
+  return {};
+}
+
+Result<Kernel> Get(const KernelChoice& choice) {
+  const auto say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
+  if (IsDebian(choice.kernel)) return KernelStore(DefaultCacheDirectory()).Get(choice.kernel, say);
+  if (IsBuilt(choice.kernel)) return BuiltStore(DefaultCacheDirectory()).Get(choice.kernel);
+  return KernelFromFiles(choice.kernel, choice.modules);
+}
 
 }  // namespace
 
@@ -18,15 +35,10 @@ std::variant<Kernel, Stop> Choose(const KernelChoice& choice) {
   if (IsSpec(choice.kernel) && !choice.modules.empty()) {
     return Stop{Exit::kUsage, "--modules goes with a kernel file, not with " + choice.kernel};
   }
-  if (IsSpec(choice.kernel)) {
-    if (const auto spec = KernelSpec::Parse(choice.kernel); !spec) {
-      return Stop{Exit::kUsage, spec.error().message};
-    }
+  if (const Status spec = CheckSpec(choice.kernel); !spec) {
+    return Stop{Exit::kUsage, spec.error().message};
   }
-  const auto say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
-  Result<Kernel> kernel = IsSpec(choice.kernel)
-                              ? KernelStore(DefaultCacheDirectory()).Get(choice.kernel, say)
-                              : KernelFromFiles(choice.kernel, choice.modules);
+  Result<Kernel> kernel = Get(choice);
   if (!kernel) {
     return Stop{IsSpec(choice.kernel) ? Exit::kMachine : Exit::kUsage, kernel.error().message};
   }

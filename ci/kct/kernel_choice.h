@@ -12,7 +12,7 @@
 namespace kct {
 
 struct KernelChoice {
-  std::string kernel = "debian:latest";   // a spec, or the path of a bzImage
+  std::string kernel = "debian:latest";   // a spec (debian:, built:), or a bzImage
   std::string modules;                    // for a path: where its modules are
   std::vector<std::string> replacements;  // modules (.ko) that take the place of its own
 };

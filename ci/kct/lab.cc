@@ -8,6 +8,7 @@
 #include "ci/kct/payload.h"
 #include "ci/kernel/command.h"
 #include "ci/kernel/image.h"
+#include "ci/kernel/slowness.h"
 #include "ci/vm/files.h"
 #include "kct_generated/version.h"
 
@@ -108,6 +109,7 @@ std::optional<Stop> Lab::EquipVm() {
   facts_.kernel_sha256 = WordOf({"sha256sum", kernel_->image.string()}, 0);
   facts_.qemu_version = WordOf({qemu_.string(), "--version"}, 3);
   facts_.emulation = options_.emulation == Emulation::kMulti ? "multi" : "single";
+  facts_.slowness = SlownessOf(*kernel_);
   facts_.cpus = options_.cpus;
   facts_.memory = options_.memory;
   facts_.rerun = "./kct run " + AsArguments(options_.kernel, *kernel_);
@@ -156,6 +158,7 @@ RunnerOptions Lab::MakeRunnerOptions() const {
   RunnerOptions options;
   options.emulation = options_.emulation;
   options.can_confirm = options_.target == Target::kVm;
+  options.slowness = facts_.slowness;
   if (options_.target == Target::kHost) options.test_folder = ".";
   return options;
 }

@@ -6,13 +6,12 @@
 #include "ci/kct/drift_command.h"
 #include "ci/kct/exec_command.h"
 #include "ci/kct/judge_command.h"
+#include "ci/kct/kernel_command.h"
 #include "ci/kct/model_proof_command.h"
 #include "ci/kct/prove_command.h"
 #include "ci/kct/run_command.h"
 #include "ci/kct/seeds.h"
 #include "ci/kct/session.h"
-#include "ci/kernel/store.h"
-#include "ci/kernel/table.h"
 #include "harness/spec/clauses.h"
 #include "kct_generated/version.h"
 
@@ -35,7 +34,7 @@ void AddLabOptions(CLI::App& app, RawOptions& raw,
                    const std::vector<std::string>& targets = {"vm", "host"}) {
   LabOptions& lab = raw.run.lab;
   app.add_option("--kernel", lab.kernel.kernel,
-                 "debian:latest, debian:7.3, debian:6.12.117 …, or a bzImage")
+                 "debian:latest, debian:7.3, debian:6.12.117 …, built:sw-protected …, or a bzImage")
       ->capture_default_str();
   app.add_option("--modules", lab.kernel.modules, "Modules of the bzImage: a folder");
   app.add_option("--module", lab.kernel.replacements,
@@ -97,25 +96,6 @@ Status Check(RawOptions& raw) {
   return {};
 }
 
-enum class Kernels { kNewestOfEachSeries, kAll };
-
-Exit ListKernels(Kernels which) {
-  const auto say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
-  const auto kernels = KernelStore(DefaultCacheDirectory()).List(say);
-  if (!kernels) return Complain({Exit::kMachine, kernels.error().message});
-  fmt::print("{}", KernelTable(which == Kernels::kAll ? kernels.value()
-                                                      : NewestOfEachSeries(kernels.value())));
-  return Exit::kNothingNew;
-}
-
-Exit GetKernel(const std::string& spec) {
-  const std::variant<Kernel, Stop> kernel = Choose({.kernel = spec});
-  if (const Stop* stop = std::get_if<Stop>(&kernel)) return Complain(*stop);
-  const Kernel& got = std::get<Kernel>(kernel);
-  fmt::print("{} {}\n{}\n", got.spec, got.release, got.image.string());
-  return Exit::kNothingNew;
-}
-
 void PrintClauses(const std::vector<TestCase>& tests) {
   for (const Clause& clause : AllClauses()) {
     fmt::print("{:<13}{}\n", clause.id, clause.title);
@@ -147,12 +127,14 @@ struct CommandLine {
   DriftOptions drift_options;
   AnswersOptions answers_options;
   JudgeOptions judge_options;
+  BuildOptions build_options;
   bool all_kernels = false;
   CLI::App* run;
   CLI::App* prove;
   CLI::App* exec;
   CLI::App* list;
   CLI::App* get;
+  CLI::App* build;
   CLI::App* clauses;
   CLI::App* drift;
   CLI::App* judge;
@@ -207,6 +189,24 @@ CLI::App* AddClauses(CLI::App& app, RawOptions& raw, AnswersOptions& options) {
   return clauses;
 }
 
+CLI::App* AddBuild(CLI::App& kernel, BuildOptions& options) {
+  CLI::App* build = kernel.add_subcommand(
+      "build", "Build a small one for tests, once; then: kct run --kernel built:CONFIG");
+  build
+      ->add_option("--source", options.source,
+                   "debian:7.3 …, or the top of a tree: git's or any other")
+      ->capture_default_str();
+  build
+      ->add_option("--config", options.config,
+                   "Of sw-protected, debug, kcov, those wanted, with commas (kernels.md)")
+      ->capture_default_str();
+  build->add_option("--jobs", options.jobs, "Compilers at a time (default: a CPU, a job)")
+      ->check(CLI::Range(1U, 1024U));
+  build->add_option("--fragments", options.fragments,
+                    "Folder of the configurations (default: kct's own)");
+  return build;
+}
+
 CLI::App* AddJudge(CLI::App& app, JudgeOptions& options) {
   CLI::App* judge = app.add_subcommand(
       "judge", "Judge recorded histories with the model as it is now (judge.md)");
@@ -223,12 +223,13 @@ CLI::App* AddJudge(CLI::App& app, JudgeOptions& options) {
 CommandLine::CommandLine(CLI::App& app)
     : run(AddRun(app, raw)), prove(AddProve(app, raw)), exec(AddExec(app, raw, exec_options)) {
   run->footer(kExitStatusHelp);
-  CLI::App* kernel = app.add_subcommand("kernel", "Debian's kernels");
+  CLI::App* kernel = app.add_subcommand("kernel", "Kernels: Debian's, and such of one's own");
   kernel->require_subcommand(1);
-  list = kernel->add_subcommand("list", "The newest of each series");
+  list = kernel->add_subcommand("list", "Those built here, and the newest of each series");
   list->add_flag("--all", all_kernels, "All that there are");
   get = kernel->add_subcommand("get", "Fetch one into the cache");
   get->add_option("SPEC", spec, "debian:7.3 …")->required();
+  build = AddBuild(*kernel, build_options);
   clauses = AddClauses(app, raw, answers_options);
   drift = AddDrift(app, drift_options);
   judge = AddJudge(app, judge_options);
@@ -266,6 +267,7 @@ Exit Main(int argc, char** argv) {
     return ListKernels(line.all_kernels ? Kernels::kAll : Kernels::kNewestOfEachSeries);
   }
   if (line.get->parsed()) return GetKernel(line.spec);
+  if (line.build->parsed()) return BuildKernel(line.build_options);
   if (line.drift->parsed()) return LookForDrift(line.drift_options);
   if (line.clauses->parsed()) {
     return line.answers_options.call.empty() ? ListClauses(raw.run.lab)

@@ -68,7 +68,7 @@ Exit Prove(const RunOptions& options) {
   Result<Selection> selection = Select(lab.tests(), options.selection);
   if (!selection) return Complain({Exit::kUsage, selection.error().message});
   for (Assignment& assignment : selection->assignments) {
-    assignment.lie = can_fail.value().at(assignment.test.name);
+    assignment.lie = LieFor(can_fail.value(), assignment.test.name);
   }
   if (std::optional<Stop> stop = lab.Equip()) return Complain(*stop);
 

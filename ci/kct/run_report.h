@@ -25,6 +25,7 @@ struct RunFacts {
   std::vector<std::string> modes;
   unsigned cpus = 0;
   std::string memory;
+  unsigned slowness = 1;  // how many times longer every limit was
   uint64_t seed = 0;
   unsigned repeat = 1;
   std::string folder;

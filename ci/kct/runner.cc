@@ -138,7 +138,8 @@ std::string Runner::CommandFor(const Assignment& assignment) {
                                : options_.test_folder + "/" + program.filename().string();
   std::string command =
       fmt::format("run {} {} {} --gtest_filter={} --seed={:#x} --events=3", next_id_,
-                  options_.test_limit.count(), path, assignment.test.name, assignment.seed);
+                  TestLimit().count(), path, assignment.test.name, assignment.seed);
+  if (options_.slowness != 1) command += fmt::format(" --slowness={}", options_.slowness);
   if (!assignment.lie.empty()) command += " --lie=" + assignment.lie;
   return command;
 }
@@ -148,7 +149,7 @@ std::variant<TestResult, Stop> Runner::RunOn(Machine& machine, const Assignment&
   machine.Send(CommandFor(assignment));
   const uint64_t id = next_id_++;
   const Instant start = Clock::now();
-  const Instant give_up = start + options_.test_limit + kPid1Slack;
+  const Instant give_up = start + TestLimit() + kPid1Slack;
   for (;;) {
     const Heard heard = machine.Listen();
     if (std::holds_alternative<Interrupted>(heard)) return Stop{Exit::kInterrupted, "interrupted"};

@@ -37,9 +37,10 @@ class Watcher {
 
 struct RunnerOptions {
   Emulation emulation = Emulation::kMulti;
-  bool can_confirm = true;           // there is a single-threaded emulation to repeat things in
-  std::string test_folder = "/bin";  // of the test binaries, on the machine; empty: their path
-  std::chrono::seconds test_limit{120};
+  bool can_confirm = true;               // there is a single-threaded emulation to repeat things in
+  std::string test_folder = "/bin";      // of the test binaries, on the machine; empty: their path
+  std::chrono::seconds test_limit{120};  // at a usual kernel's speed
+  unsigned slowness = 1;                 // how many times longer every limit is on this one
 };
 
 class Runner {
@@ -62,6 +63,7 @@ class Runner {
   std::variant<TestResult, Stop> RunOn(Machine& machine, const Assignment& assignment);
   std::variant<TestResult, Stop> Confirm(TestResult seen);
   std::string CommandFor(const Assignment& assignment);
+  std::chrono::seconds TestLimit() const { return options_.test_limit * options_.slowness; }
 
   const Boot boot_;
   const RunnerOptions options_;

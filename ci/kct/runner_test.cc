@@ -11,6 +11,7 @@
 namespace kct {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -193,6 +194,14 @@ TEST_F(Runs, SingleThreadedEmulationNeedsNoConfirmation) {
   options.emulation = Emulation::kSingle;
   Runner runner = Make({{{"U 7.3"}, {"K 5 4 WARNING: x", kPass, "X 0 0 0 5"}}}, options);
   EXPECT_EQ(ResultOf(runner.Run(Of("A.b"))).verdict, Verdict::kFail);
+}
+
+TEST_F(Runs, ASlowKernelGetsMoreTime) {
+  RunnerOptions options;
+  options.slowness = 3;
+  Runner runner = Make({{{"U 7.3"}, {kPass, "X 0 0 0 5"}}}, options);
+  EXPECT_EQ(ResultOf(runner.Run(Of("A.b"))).verdict, Verdict::kPass);
+  EXPECT_THAT(commands_, ElementsAre(AllOf(HasSubstr("run 1 360 "), HasSubstr(" --slowness=3"))));
 }
 
 TEST_F(Runs, AFailureWithEvidenceOfItsOwnNeedsNoConfirmation) {

@@ -78,6 +78,9 @@ void AddHeader(Page& page, const RunReport& report) {
   if (facts.target == "vm") {
     page.Line("machine  QEMU {}, software emulation ({}-threaded), {} CPUs, {}", facts.qemu_version,
               facts.emulation, facts.cpus, facts.memory);
+    if (facts.slowness != 1) {
+      page.Line("limits   {} times longer: the kernel has checkers built in", facts.slowness);
+    }
   } else {
     page.Line("machine  this host's own KVM");
   }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,6 +53,7 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 // What the child does between fork and exec: system calls only. 127 says that exec failed.
 [[noreturn]] void BecomeProgram(char* const* argv, char* const* environment, const char* directory,
                                 int out, int err) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
   const int null = open("/dev/null", O_RDONLY);
   dup2(null, STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
@@ -74,6 +76,15 @@ void Drain(UniqueFd& fd, std::string& text) {
   } else {
     fd.Reset();
   }
+}
+
+// Shows what came after `seen` bytes, up to the last end of a line; how far that is.
+size_t ShowLines(const std::string& text, size_t seen,
+                 const std::function<void(std::string_view)>& on_line) {
+  for (size_t end; (end = text.find('\n', seen)) != std::string::npos; seen = end + 1) {
+    on_line(std::string_view(text).substr(seen, end - seen));
+  }
+  return seen;
 }
 
 int StatusOf(pid_t child) {
@@ -112,11 +123,13 @@ Result<CommandOutput> RunCommand(const Command& command) {
   err.write.Reset();
 
   CommandOutput output;
+  size_t shown = 0;
   while (out.read || err.read) {
     pollfd fds[] = {{out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}};
     if (poll(fds, 2, MillisecondsUntil(deadline)) == 0) break;
     if (fds[0].revents != 0) Drain(out.read, output.out);
     if (fds[1].revents != 0) Drain(err.read, output.err);
+    if (command.on_line) shown = ShowLines(output.out, shown, command.on_line);
   }
   pollfd end{process.get(), POLLIN, 0};
   if (poll(&end, 1, MillisecondsUntil(deadline)) == 0) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/clock.h"
@@ -17,6 +18,8 @@ struct Command {
   std::vector<std::string> environment;  // "NAME=value", on top of our own; LC_ALL is always C
   std::filesystem::path directory;       // where it runs; empty: where we are
   Duration timeout = 10min;              // it is killed after that
+  // Is shown each whole line of its standard output as it comes.
+  std::function<void(std::string_view)> on_line = {};
 };
 
 struct CommandOutput {
@@ -29,7 +32,8 @@ struct CommandOutput {
   std::string Complaint() const;
 };
 
-// An Error only where the program could not be started, or did not end in time.
+// An Error only where the program could not be started, or did not end in time. It is told to end
+// when this process dies.
 Result<CommandOutput> RunCommand(const Command& command);
 
 // What the kernel store calls instead of RunCommand where a test wants to play apt.

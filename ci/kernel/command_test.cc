@@ -34,6 +34,14 @@ TEST(RunCommand, GivesTheProgramItsDirectoryAndEnvironment) {
   EXPECT_EQ(output.value().out, "/\nhello C\n");
 }
 
+TEST(RunCommand, ShowsWholeLinesAsTheyCome) {
+  std::vector<std::string> lines;
+  Command command = Shell("echo one; printf two; echo; printf three");
+  command.on_line = [&](std::string_view line) { lines.emplace_back(line); };
+  ASSERT_TRUE(RunCommand(command));
+  EXPECT_THAT(lines, testing::ElementsAre("one", "two"));
+}
+
 TEST(RunCommand, NamesAProgramThatIsMissing) {
   const auto output = RunCommand({.argv = {"no-such-program-here"}});
   ASSERT_FALSE(output);

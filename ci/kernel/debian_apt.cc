@@ -176,15 +176,16 @@ Result<std::vector<KernelPackage>> DebianApt::Update(const Progress& progress) {
 }
 
 Status DebianApt::Download(const KernelPackage& kernel, const fs::path& into) {
+  return Download("kernel " + kernel.Spec(), kernel.packages, kernel.version, into);
+}
+
+Status DebianApt::Download(const std::string& what, const std::vector<std::string>& packages,
+                           const std::string& version, const fs::path& into) {
   std::vector<std::string> arguments = {"download"};
-  for (const std::string& package : kernel.packages) {
-    arguments.push_back(package + "=" + kernel.version);
-  }
+  for (const std::string& package : packages) arguments.push_back(package + "=" + version);
   KCT_TRY(const CommandOutput output, Apt(std::move(arguments), into));
-  if (!output.ok()) {
-    return MakeError("kernel {}: download failed: {}", kernel.Spec(), output.Complaint());
-  }
-  return {};
+  if (output.ok()) return {};
+  return MakeError("{}: download failed: {}", what, output.Complaint());
 }
 
 }  // namespace kct

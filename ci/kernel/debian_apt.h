@@ -30,6 +30,9 @@ class DebianApt {
 
   // Fetches the .deb files of a kernel into a directory. REQUIRES: an Update() at some time.
   Status Download(const KernelPackage& kernel, const std::filesystem::path& into);
+  // The same for packages of one version; an Error begins with `what`.
+  Status Download(const std::string& what, const std::vector<std::string>& packages,
+                  const std::string& version, const std::filesystem::path& into);
 
  private:
   struct Source {

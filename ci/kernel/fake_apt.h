@@ -48,6 +48,7 @@ class FakeApt {
     const auto& argv = command.argv;
     if (argv[0] == "apt-config") return CommandOutput{.out = "Acquire::http::Proxy \"p\";\n"};
     if (argv[0] == "dpkg-deb") return Unpack(argv[2], argv[3]);
+    if (argv[0] == "tar") return UnpackSources(argv[2], argv[4]);
     if (argv[1] == "indextargets") return CommandOutput{.out = host_sources};
     calls.push_back(argv[2]);
     const std::filesystem::path configuration =
@@ -104,7 +105,9 @@ class FakeApt {
       WriteFile(root / "boot" / "part", "x");
       return {2, "", "dpkg-deb: error: tar: write failed: No space left on device\n"};
     }
-    if (package.starts_with("linux-image-")) {
+    if (package.starts_with("linux-source-")) {
+      WriteFile(root / "usr/src" / (package + ".tar.xz"), package);
+    } else if (package.starts_with("linux-image-")) {
       WriteFile(root / "boot" / ("vmlinuz-" + release), FakeImage(banner));
       WriteFile(root / "boot" / ("config-" + release), "CONFIG_KVM=m\nCONFIG_KVM_AMD=m\n");
       WriteModules(root / "lib/modules" / release, release);
@@ -116,6 +119,12 @@ class FakeApt {
     } else {
       WriteModules(modules, release);
     }
+    return {0, "", ""};
+  }
+
+  CommandOutput UnpackSources(const std::filesystem::path& into,
+                              const std::filesystem::path& archive) {
+    WriteFakeTree(into / ReadFile(archive));
     return {0, "", ""};
   }
 

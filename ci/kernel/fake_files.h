@@ -39,6 +39,14 @@ inline std::string ReadFile(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// The top of a kernel's sources, as far as it is looked at.
+inline void WriteFakeTree(const std::filesystem::path& top) {
+  WriteFile(top / "Makefile",
+            "# SPDX\nVERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\nEXTRAVERSION =\nNAME = x\n");
+  WriteFile(top / "Kconfig", "");
+  WriteFile(top / "arch/x86/kvm/x86.c", "int x;\n");
+}
+
 // A bzImage as far as its header goes.
 inline std::string FakeImage(std::string_view banner) {
   std::string image(8192, '\0');

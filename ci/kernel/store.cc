@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ci/kernel/store.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <algorithm>
-#include <cstdlib>
 
 #include "ci/kernel/debian_version.h"
 #include "ci/kernel/image.h"
 #include "ci/kernel/index_file.h"
 #include "ci/kernel/local.h"
-#include "harness/base/errno.h"
 
 namespace kct {
 namespace {
@@ -26,33 +21,6 @@ constexpr Duration kLockPatience = 10min;
 constexpr uint64_t kSpareBytes = 64u << 20;
 // The old and the new indexes at once. Asked for beforehand because apt hangs on a full disk.
 constexpr uint64_t kIndexBytes = 200u << 20;
-
-// Removes a scratch directory, whatever happens in between.
-class Scratch {
- public:
-  explicit Scratch(fs::path path) : path_(std::move(path)) {
-    fs::remove_all(path_);  // of a run that was killed
-    fs::create_directories(path_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  const fs::path path_;
-};
-
-Status CheckSpace(const std::string& what, uint64_t bytes, const fs::path& directory) {
-  const uint64_t needed = bytes + kSpareBytes;
-  const uint64_t available = fs::space(directory).available;
-  if (available >= needed) return {};
-  return MakeError("{}: needs {} MB free in {}, which has {} MB", what, needed >> 20,
-                   directory.string(), available >> 20);
-}
 
 void MoveIfThere(const fs::path& from, const fs::path& to) {
   if (fs::exists(from)) fs::rename(from, to);
@@ -75,28 +43,7 @@ void Arrange(const fs::path& root, const std::string& release, const fs::path& p
   }
 }
 
-// Runs `work`; a file system's bad news becomes an Error.
-template <typename Work>
-auto Guarded(const fs::path& cache, Work&& work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const fs::filesystem_error& error) {
-    return MakeError("kernel cache {}: {}: {}", cache.string(), error.path1().string(),
-                     error.code().message());
-  }
-}
-
 }  // namespace
-
-fs::path DefaultCacheDirectory() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return fs::path(value == nullptr ? "" : value);
-  };
-  if (const fs::path own = variable("KCT_CACHE"); !own.empty()) return fs::absolute(own);
-  if (const fs::path user = variable("XDG_CACHE_HOME"); user.is_absolute()) return user / "kct";
-  return variable("HOME") / ".cache/kct";
-}
 
 KernelStore::KernelStore(fs::path cache, CommandRunner run)
     : cache_(fs::absolute(cache)), run_(run), apt_(cache_ / "apt", run) {}
@@ -135,18 +82,12 @@ std::vector<KernelPackage> KernelStore::Cached() const {
   return kernels;
 }
 
-// One process at a time changes the cache. Unlocked when the descriptor closes.
+// One process at a time changes the cache.
 Result<UniqueFd> KernelStore::Lock() const {
-  fs::create_directories(cache_);
-  const fs::path file = cache_ / "lock";
-  UniqueFd fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (!fd) return MakeError("can't open {}: {}", file.string(), LastErrno().Explain());
-  const auto locked = [&] { return flock(fd.get(), LOCK_EX | LOCK_NB) == 0; };
-  if (!WaitUntil(locked, Clock::now() + kLockPatience)) {
-    return MakeError("another kct has been busy with the kernel cache {} for {:.0f} minutes",
-                     cache_.string(), Seconds(kLockPatience) / 60);
-  }
-  return fd;
+  return LockFile(
+      cache_ / "lock", kLockPatience,
+      fmt::format("another kct has been busy with the kernel cache {} for {:.0f} minutes",
+                  cache_.string(), Seconds(kLockPatience) / 60));
 }
 
 // The archive's kernels. Fetched anew if the list is old, or lacks what is wanted.
@@ -163,7 +104,8 @@ Result<std::vector<KernelPackage>> KernelStore::Index(const KernelSpec* wanted,
   // Another process may have fetched it while we waited.
   auto index = ReadIndexFile(file);
   if (good_enough(index)) return std::move(index->kernels);
-  const Status space = CheckSpace("package indexes of Debian", kIndexBytes, cache_);
+  const Status space =
+      CheckSpace("package indexes of Debian", Bytes{kIndexBytes + kSpareBytes}, cache_);
   auto kernels = space ? apt_.Update(progress) : space.error();
   if (kernels) {
     KCT_TRY_STATUS(WriteIndexFile(file, kernels.value()));
@@ -207,6 +149,14 @@ Result<Kernel> KernelStore::Get(std::string_view spec, const Progress& progress)
   });
 }
 
+Result<KernelPackage> KernelStore::Find(std::string_view spec, const Progress& progress) {
+  return Guarded(cache_, [&]() -> Result<KernelPackage> {
+    KCT_TRY(const KernelSpec parsed, KernelSpec::Parse(spec));
+    KCT_TRY(const std::vector<KernelPackage> kernels, Index(&parsed, progress));
+    return ChooseKernel(parsed, kernels);
+  });
+}
+
 Result<Kernel> KernelStore::Choose(const KernelSpec& spec, const Progress& progress) {
   const KernelPackage exact{.version = spec.version, .flavour = spec.flavour};
   if (IsCached(exact)) {
@@ -235,7 +185,8 @@ Result<Kernel> KernelStore::Fetch(const KernelPackage& kernel, const Progress& p
   if (auto loaded = Load(kernel)) return loaded;  // by another process, while we waited
   const Scratch scratch(cache_ / "kernels" / ".new");
   KCT_TRY_STATUS(CheckSpace("kernel " + kernel.Spec(),
-                            kernel.download_bytes + kernel.installed_bytes, cache_));
+                            Bytes{kernel.download_bytes + kernel.installed_bytes + kSpareBytes},
+                            cache_));
   KCT_TRY_STATUS(Unpack(kernel, scratch.path(), progress));
   const fs::path fresh = scratch.path() / "kernel";
   Arrange(scratch.path() / "root", kernel.release, fresh);

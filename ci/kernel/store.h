@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ci/kernel/cache.h"
 #include "ci/kernel/command.h"
 #include "ci/kernel/debian_apt.h"
 #include "ci/kernel/debian_index.h"
@@ -22,9 +23,6 @@
 #include "harness/base/unique_fd.h"
 
 namespace kct {
-
-// $KCT_CACHE, or kct in $XDG_CACHE_HOME or ~/.cache.
-std::filesystem::path DefaultCacheDirectory();
 
 class KernelStore {
  public:
@@ -38,6 +36,9 @@ class KernelStore {
   // needed for a kernel that is: for an exact version never, for a series within a day, and
   // beyond that where the archive can't be reached (with a note).
   Result<Kernel> Get(std::string_view spec, const Progress& progress);
+
+  // The package in the archive that `spec` names; nothing is fetched but indexes.
+  Result<KernelPackage> Find(std::string_view spec, const Progress& progress);
 
  private:
   Result<std::vector<KernelPackage>> Index(const KernelSpec* wanted, const Progress& progress);

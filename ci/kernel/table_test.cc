@@ -28,5 +28,18 @@ TEST(KernelTable, AlignsItsColumnsAndCountsWhatIsIncomplete) {
       "1 more have packages missing in the archive.\n");
 }
 
+TEST(BuiltTable, SaysWhatEachWasBuiltFromAndWhen) {
+  const std::vector<BuiltKernel> kernels = {{.config = "debug,sw-protected",
+                                             .id = "3fa9c2d1ab",
+                                             .release = "7.3.4-debug-sw-protected",
+                                             .source = "debian:7.3.4-1~bpo13+1",
+                                             .compiler = "gcc 12",
+                                             .built_at = 1795478400}};
+  EXPECT_EQ(BuiltTable(kernels),
+            "kernel                               release                   built       sources\n"
+            "built:debug,sw-protected@3fa9c2d1ab  7.3.4-debug-sw-protected  2026-11-24  "
+            "debian:7.3.4-1~bpo13+1\n");
+}
+
 }  // namespace
 }  // namespace kct

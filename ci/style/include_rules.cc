@@ -38,6 +38,7 @@ const std::vector<Layer>& Layers() {
       {"tests/prefault", {"harness", "guest"}},
       {"tests/memslot", {"harness", "guest"}},
       {"tests/metamorphic", {"harness", "guest"}},
+      {"tests/notifier", {"harness", "guest"}},
       {"tests", {"harness", "guest"}},
       {"ci/kernel", {"harness/base", "harness/spec"}},
       {"ci/vm", {"harness/base", "harness/spec", "ci/kernel"}},

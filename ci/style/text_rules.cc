@@ -63,7 +63,8 @@ std::vector<Finding> CheckClaims(const SourceFile& file) {
   std::vector<Finding> findings;
   std::string_view before;
   EachLine(file.text, [&](int number, std::string_view line) {
-    const bool test = line.starts_with("KCT_TEST(") || line.starts_with("TEST");
+    const bool test = line.starts_with("KCT_TEST(") || line.starts_with("KCT_TEST_P(") ||
+                      line.starts_with("TEST");
     if (test && !before.starts_with("//")) {
       findings.push_back({number, "a test without its claim: " + std::string(line)});
     }
@@ -269,7 +270,8 @@ Rule Claims() {
           .check = Check(
               [](const SourceFile& file) { return file.IsIn("tests") && file.EndsWith(".cc"); },
               CheckClaims),
-          .trips = {{"tests/memslot/x.cc", "\nKCT_TEST(Create, MakesASlot) {}\n"}},
+          .trips = {{"tests/memslot/x.cc", "\nKCT_TEST(Create, MakesASlot) {}\n"},
+                    {"tests/memslot/y.cc", "\nKCT_TEST_P(Create, MakesEach) {}\n"}},
           .passes = {{"tests/memslot/x.cc", "// A claim.\nKCT_TEST(Create, MakesASlot) {}\n"},
                      {"harness/race/x_test.cc", "TEST(Race, Meets) {}\n"}}};
 }

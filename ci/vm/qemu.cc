@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ci/vm/qemu.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <sstream>
 
@@ -30,6 +32,20 @@ Result<std::filesystem::path> FindQemu() {
   return MakeError("{} is not in PATH (Debian: apt-get install qemu-system-x86)", kQemu);
 }
 
+// The memory of a second node: an eighth. All CPUs are on the first, so that threads are scheduled
+// as on a machine with one.
+constexpr uint64_t kPartOfSecondNode = 8;
+
+// "2G" or "1536M" in MiB.
+uint64_t MebibytesOf(const std::string& memory) {
+  const uint64_t number = std::strtoull(memory.c_str(), nullptr, 10);
+  return memory.ends_with('M') ? number : memory.ends_with('G') ? number * 1024 : number;
+}
+
+std::string MemoryOfNode(int node, uint64_t mebibytes) {
+  return fmt::format("memory-backend-ram,id=node{},size={}M", node, mebibytes);
+}
+
 std::vector<std::string> QemuCommand(const VmOptions& options,
                                      const std::filesystem::path& folder) {
   const std::string threads = options.emulation == Emulation::kMulti ? "multi" : "single";
@@ -37,8 +53,13 @@ std::vector<std::string> QemuCommand(const VmOptions& options,
   // tsc=reliable: no watchdog finds the TSC unstable because the host let the VM wait, and patches
   // code for it, which QEMU gets wrong now and then (docs/design/runner.md).
   // maxcpus=1: PID 1 starts the other CPUs once nothing patches code any more, for the same reason.
-  std::string kernel_arguments = "console=ttyS0 quiet panic=-1 tsc=reliable maxcpus=1";
+  // numa_balancing=disable: else the kernel unmaps pages of the test now and then, to see who uses
+  // them.
+  std::string kernel_arguments =
+      "console=ttyS0 quiet panic=-1 tsc=reliable maxcpus=1 numa_balancing=disable";
   if (!options.kernel_arguments.empty()) kernel_arguments += " " + options.kernel_arguments;
+  const uint64_t memory = MebibytesOf(options.memory);
+  const uint64_t second = memory / kPartOfSecondNode;
   return {
       options.qemu,
       "-machine",
@@ -50,7 +71,15 @@ std::vector<std::string> QemuCommand(const VmOptions& options,
       "-smp",
       std::to_string(options.cpus),
       "-m",
-      options.memory,
+      fmt::format("{}M", memory),
+      "-object",
+      MemoryOfNode(0, memory - second),
+      "-object",
+      MemoryOfNode(1, second),
+      "-numa",
+      fmt::format("node,nodeid=0,memdev=node0,cpus=0-{}", options.cpus - 1),
+      "-numa",
+      "node,nodeid=1,memdev=node1",
       "-nodefaults",
       "-no-user-config",
       "-display",

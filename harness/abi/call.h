@@ -37,6 +37,9 @@ inline ArgWords WordsOf(const kvm_clear_dirty_log& log) {
   return {log.slot, log.num_pages, log.first_page};
 }
 inline ArgWords WordsOf(const kvm_create_guest_memfd& arg) { return {arg.size, arg.flags}; }
+inline ArgWords WordsOf(const kvm_memory_attributes& arg) {
+  return {arg.address, arg.size, arg.attributes, arg.flags};
+}
 
 struct CallRecord {
   unsigned long request = 0;   // ioctl number; names and fields: harness/abi/ioctls.h

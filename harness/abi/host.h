@@ -5,12 +5,14 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "harness/abi/invalidations.h"
 #include "harness/abi/userfaultfd.h"
 #include "harness/base/result.h"
 #include "harness/base/unique_fd.h"
@@ -24,6 +26,8 @@ struct KernelView {
   uint64_t waits = 0;              // how often it gave up the CPU to wait
   std::vector<std::string> stack;  // functions of the kernel, innermost first
 };
+
+enum class FileAction : uint8_t;  // abi/files.h
 
 // The functions that return an int do as system calls do: -1, and the errno is set.
 class Host {
@@ -53,8 +57,27 @@ class Host {
   // --- host memory ------------------------------------------------------------------------------
   virtual int Madvise(Hva start, Bytes size, int advice);
   virtual int Mprotect(Hva start, Bytes size, int protection);
+  virtual int Munmap(Hva start, Bytes size);
+  // mbind(2); bit n of `nodes` is node n.
+  virtual int Mbind(Hva start, Bytes size, int mode, uint64_t nodes);
+  // Makes any other system call, or calls, after which the range is not what it was. `change` makes
+  // no use of this class, calls no KVM and ends no UniqueFd: where KVM is imitated its world stands
+  // still meanwhile.
+  virtual int ChangeMemory(Hva start, Bytes size, const std::function<int()>& change);
+  // Whether KVM hears of what the kernel does to the memory of this process on its own account, and
+  // of system calls that are not made through this class.
+  virtual bool KvmFollowsMemory();
+  virtual Result<std::unique_ptr<Invalidations>> CountInvalidations(Hva start, Bytes size);
   virtual Result<std::unique_ptr<WatchedMemory>> WatchMemory(Hva start, Bytes size,
                                                              OnFault on_fault, FaultKind kinds);
+
+  // --- files ------------------------------------------------------------------------------------
+  virtual int Fallocate(int fd, int mode, uint64_t offset, Bytes size);
+  // MAP_FAILED, and errno is set: it could not be mapped.
+  virtual void* MapFile(int fd, Bytes size, int protection, int flags);
+  // Of the range; -1: nobody can tell.
+  virtual int64_t CountPages(int fd, uint64_t offset, Bytes size);
+  virtual int OnFile(int fd, FileAction action);
 };
 
 // The host in force: this machine until SetHost. Set it before threads start.

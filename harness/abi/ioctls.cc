@@ -28,6 +28,7 @@ constexpr std::array kIoctls{
     KCT_IOCTL(RESET_DIRTY_RINGS),
     KCT_IOCTL(ENABLE_CAP, "cap", "flags", "arg0"),
     KCT_IOCTL(CREATE_GUEST_MEMFD, "size", "flags"),
+    KCT_IOCTL(SET_MEMORY_ATTRIBUTES, "gpa", "size", "attributes", "flags"),
     KCT_IOCTL(GET_STATS_FD),
     KCT_IOCTL(RUN),
     KCT_IOCTL(GET_REGS),

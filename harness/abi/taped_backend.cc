@@ -56,6 +56,8 @@ void PutArgument(unsigned long request, uintptr_t argument, TapeEvent& event) {
       return PutWords<kvm_dirty_log>(argument, event);
     case KVM_CREATE_GUEST_MEMFD:
       return PutWords<kvm_create_guest_memfd>(argument, event);
+    case KVM_SET_MEMORY_ATTRIBUTES:
+      return PutWords<kvm_memory_attributes>(argument, event);
     case KVM_SET_VCPU_EVENTS:
       return PutEvents(argument, event);
     default:

@@ -45,6 +45,16 @@ struct kvm_create_guest_memfd {
 #define GUEST_MEMFD_FLAG_INIT_SHARED (1ULL << 1)
 #endif
 
+#ifndef KVM_SET_MEMORY_ATTRIBUTES
+struct kvm_memory_attributes {
+  __u64 address;
+  __u64 size;
+  __u64 attributes;
+  __u64 flags;
+};
+#define KVM_SET_MEMORY_ATTRIBUTES _IOW(KVMIO, 0xd2, struct kvm_memory_attributes)
+#endif
+
 #ifndef KVM_PRE_FAULT_MEMORY
 struct kvm_pre_fault_memory {
   __u64 gpa;
@@ -102,6 +112,9 @@ struct kvm_pre_fault_memory {
 #ifndef KVM_EXIT_MEMORY_FAULT
 #define KVM_EXIT_MEMORY_FAULT 39
 #endif
+#ifndef KVM_MEMORY_EXIT_FLAG_PRIVATE
+#define KVM_MEMORY_EXIT_FLAG_PRIVATE (1ULL << 3)
+#endif
 #ifndef KVM_INTERNAL_ERROR_DELIVERY_EV
 #define KVM_INTERNAL_ERROR_DELIVERY_EV 3
 #endif
@@ -140,12 +153,15 @@ static_assert(sizeof(kvm_userspace_memory_region2) == 160);
 static_assert(offsetof(kvm_userspace_memory_region2, guest_memfd_offset) == 32);
 static_assert(offsetof(kvm_userspace_memory_region2, guest_memfd) == 40);
 static_assert(KVM_CREATE_GUEST_MEMFD == 0xc040aed4 && sizeof(kvm_create_guest_memfd) == 64);
+static_assert(KVM_SET_MEMORY_ATTRIBUTES == 0x4020aed2 && sizeof(kvm_memory_attributes) == 32);
+static_assert(offsetof(kvm_memory_attributes, attributes) == 16);
 static_assert(KVM_PRE_FAULT_MEMORY == 0xc040aed5 && sizeof(kvm_pre_fault_memory) == 64);
 static_assert(offsetof(kvm_pre_fault_memory, flags) == 16);
 static_assert(KVM_CAP_USER_MEMORY2 == 231 && KVM_CAP_GUEST_MEMFD == 234);
 static_assert(KVM_CAP_MEMORY_FAULT_INFO == 232 && KVM_CAP_PRE_FAULT_MEMORY == 236);
 static_assert(KVM_CAP_MEMORY_ATTRIBUTES == 233 && KVM_CAP_VM_TYPES == 235);
 static_assert(KVM_CAP_GUEST_MEMFD_FLAGS == 244 && KVM_X86_QUIRK_SLOT_ZAP_ALL == 128);
+static_assert(KVM_MEMORY_EXIT_FLAG_PRIVATE == 8);
 static_assert(KVM_EXIT_MEMORY_FAULT == 39 && KVM_MEM_GUEST_MEMFD == 4);
 static_assert(GUEST_MEMFD_FLAG_MMAP == 1 && GUEST_MEMFD_FLAG_INIT_SHARED == 2);
 static_assert(KVM_MEMORY_ATTRIBUTE_PRIVATE == 8 && KVM_SEV_SNP_PAGE_TYPE_CPUID == 6);

@@ -4,6 +4,22 @@
 #include "harness/base/errno.h"
 
 namespace kct {
+namespace {
+
+// Whether the tape knows the stores that are made through a mapping.
+enum class Stores : uint64_t { kUnknown, kOnTape };
+
+void NoteMapped(int fd, const void* start, Bytes size, Stores stores) {
+  OnTape event(TapeKind::kFileMapped);
+  if (event) {
+    event->fd = fd;
+    event->before = {HvaOf(start).value, size.count, static_cast<uint64_t>(stores)};
+  }
+  event.Begin();
+  event.End();
+}
+
+}  // namespace
 
 Result<Mapping> Mapping::Anonymous(Bytes size, Bytes alignment) {
   // Map more than needed and give the misaligned ends back: mmap itself promises page alignment.
@@ -29,12 +45,20 @@ Result<Mapping> Mapping::OfFile(int fd, Bytes size, Bytes offset) {
   if (start == MAP_FAILED) {
     return MakeError("mmap of {} bytes of fd {}: {}", size.count, fd, LastErrno().Explain());
   }
+  NoteMapped(fd, start, size, Stores::kUnknown);
   return Mapping(start, size);
+}
+
+Mapping Mapping::TakeOver(int fd, void* start, Bytes size) {
+  NoteMapped(fd, start, size, Stores::kOnTape);
+  Mapping mapping(start, size);
+  mapping.taped_ = true;
+  return mapping;
 }
 
 Mapping::~Mapping() {
   if (start_ == nullptr) return;
-  if (taped_) PutOnTape(TapeKind::kMemoryChanged, hva().value, size_.count);
+  if (taped_) PutOnTape(TapeKind::kUnmapped, hva().value, size_.count);
   munmap(start_, size_.count);
 }
 

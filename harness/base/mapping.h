@@ -21,6 +21,9 @@ class Mapping {
   // Shared memory of a file descriptor, from its start.
   static Result<Mapping> OfFile(int fd, Bytes size, Bytes offset = {0});
 
+  // The same memory where somebody else has mapped it; the tape knows its words.
+  static Mapping TakeOver(int fd, void* start, Bytes size);
+
   Mapping() = default;
   Mapping(Mapping&& other) noexcept { *this = std::move(other); }
   Mapping& operator=(Mapping&& other) noexcept {

@@ -27,10 +27,15 @@ enum class TapeKind : uint8_t {
   kIoctl,          // fd, request; `before` and `after` are its argument's (abi/taped_backend.h)
   kStore,          // of user space: before = {HVA, value of 8 bytes}
   kDrop,           // before = {HVA, bytes}: they read as zeros afterwards
+  kUnmapped,       // before = {HVA, bytes}
+  kPoisoned,       // before = {HVA, bytes}: they were declared to have failed
   kMemoryChanged,  // before = {HVA, bytes}: they may be missing, protected or anything from now on
   kWatched,        // before = {HVA, bytes}: missing pages are somebody's to supply from now on
   kSupplied,       // before = {HVA, bytes}: and these were
   kMemoryLent,     // before = {HVA, bytes}: from now on they may be written without an event
+  kFileMapped,     // fd; before = {HVA, bytes, 1 if stores there are on the tape}: from its start
+  kFallocate,      // fd; before = {offset, bytes, mode}
+  kClosed,         // fd
   kRootsDropped,   // a parameter of KVM was switched: all roots are obsolete from then on
   kSignal,         // somebody sent this process a signal that interrupts calls
   kSeenInPage,     // before = {HVA}: somebody waits for this page just now

@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "harness/base/tape.h"
+
 namespace kct {
 
 // What closes the descriptors: close(2), unless a kernel is imitated in this process, which has to
@@ -27,7 +29,12 @@ class UniqueFd {
   explicit operator bool() const { return fd_ >= 0; }
   int Release() { return std::exchange(fd_, -1); }
   void Reset() {
-    if (fd_ >= 0) closer_of_fds(std::exchange(fd_, -1));
+    if (fd_ < 0) return;
+    OnTape event(TapeKind::kClosed);
+    if (event) event->fd = fd_;
+    event.Begin();
+    closer_of_fds(std::exchange(fd_, -1));
+    event.End();
   }
 
  private:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/imitation/host_pages.h"
 
+#include <algorithm>
+
 #include "harness/imitation/stay.h"
 #include "harness/imitation/user_memory.h"
 
@@ -24,7 +26,7 @@ WatchedRange* HostPages::FindFaulting(Hva page, Use use) {
 }
 
 PageState HostPages::BringIn(Stay& stay, Hva page, Use use, Interruptible interruptible) {
-  const uint64_t invalidations = invalidations_;
+  const uint64_t before = invalidations();
   bool waited = false;
   for (;; waited = true) {
     if (poisoned_.contains(page)) return PageState::kPoisoned;
@@ -39,7 +41,7 @@ PageState HostPages::BringIn(Stay& stay, Hva page, Use use, Interruptible interr
   }
   char byte;
   if (!ReadUser(page, &byte, 1)) return PageState::kUnusable;
-  return waited && invalidations != invalidations_ ? PageState::kLookAgain : PageState::kThere;
+  return waited && before != invalidations() ? PageState::kLookAgain : PageState::kThere;
 }
 
 bool HostPages::AskFor(Stay& stay, Hva page, Use use) {
@@ -54,8 +56,16 @@ void HostPages::Forget(const WatchedRange& range) {
   watched_.remove_if([&](const WatchedRange& other) { return &other == &range; });
 }
 
+uint64_t HostPages::CountOf(Hva start, Bytes size, uint64_t since) const {
+  const auto overlaps = [&](const std::pair<Hva, Bytes>& one) {
+    return one.first < start + size && start < one.first + one.second;
+  };
+  const auto first = invalidated_.begin() + static_cast<std::ptrdiff_t>(since);
+  return static_cast<uint64_t>(std::count_if(first, invalidated_.end(), overlaps));
+}
+
 void HostPages::Invalidate(Hva start, Bytes size) {
-  ++invalidations_;
+  invalidated_.emplace_back(start, size);
   for (WatchedRange& range : watched_) {
     range.supplied.erase(range.supplied.lower_bound(start),
                          range.supplied.lower_bound(start + size));

@@ -7,6 +7,8 @@
 #include <list>
 #include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "harness/abi/userfaultfd.h"
 
@@ -55,7 +57,9 @@ class HostPages {
   bool AskFor(Stay& stay, Hva page, Use use);
 
   // Grows with everything that takes pages of the host away.
-  uint64_t invalidations() const { return invalidations_; }
+  uint64_t invalidations() const { return invalidated_.size(); }
+  // How many of them overlapped the range, after the first `since`.
+  uint64_t CountOf(Hva start, Bytes size, uint64_t since) const;
   // Pages of the range are not what they were, or are missing again.
   void Invalidate(Hva start, Bytes size);
 
@@ -65,7 +69,7 @@ class HostPages {
 
   std::list<WatchedRange> watched_;
   std::set<Hva> poisoned_;
-  uint64_t invalidations_ = 0;
+  std::vector<std::pair<Hva, Bytes>> invalidated_;
 };
 
 }  // namespace kct::imitation

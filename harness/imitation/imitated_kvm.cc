@@ -8,8 +8,9 @@
 #include <cerrno>
 
 #include "harness/base/check.h"
-#include "harness/imitation/backing_file.h"
 #include "harness/imitation/calls.h"
+#include "harness/imitation/counted_invalidations.h"
+#include "harness/imitation/file_calls.h"
 #include "harness/imitation/operations.h"
 #include "harness/imitation/stay.h"
 #include "harness/imitation/watched_pages.h"
@@ -84,10 +85,7 @@ int ImitatedKvm::Close(int fd) {
       closed = std::move(found->second);
       world_->handles.erase(found);
       if (closed->kind == Handle::Kind::kGuestMemfd) {
-        model::Operation op;
-        op.kind = model::Kind::kCloseGuestMemfd;
-        op.gmem = static_cast<int32_t>(closed->index);
-        imitation::Perform(stay, *closed->vm, op);
+        imitation::CloseOrKeep(stay, *closed);
       }
     }
   }
@@ -132,29 +130,109 @@ std::optional<KernelView> ImitatedKvm::ViewOf(pid_t tid) {
 }
 
 int ImitatedKvm::Madvise(Hva start, Bytes size, int advice) {
-  if (advice == MADV_HWPOISON) {
+  {
     Stay stay(*world_);
-    return imitation::PoisonFilePage(*world_, start) ? 0 : FailWith(Errno(EINVAL));
+    if (const auto mapped = imitation::MappedAt(*world_, start)) {
+      return imitation::AdviseMapping(stay, *mapped, start, size, advice);
+    }
   }
-  const int result = madvise(Pointer(start), size.count, advice);
-  if (result != 0 || advice != MADV_DONTNEED) return result;
-  Stay stay(*world_);
-  world_->Invalidate(start, size);
-  return 0;
+  if (advice == MADV_HWPOISON) return FailWith(Errno(EINVAL));
+  if (advice != MADV_DONTNEED) return madvise(Pointer(start), size.count, advice);
+  return ChangeMemory(start, size, [&] { return madvise(Pointer(start), size.count, advice); });
 }
 
 int ImitatedKvm::Mprotect(Hva start, Bytes size, int protection) {
-  const int result = mprotect(Pointer(start), size.count, protection);
-  if (result != 0) return result;
+  if ((protection & PROT_EXEC) != 0 && !world_->Planted(model::Bug::kMappingBecomesExecutable)) {
+    Stay stay(*world_);
+    if (imitation::MappedAt(*world_, start)) return FailWith(Errno(EACCES));
+  }
+  return ChangeMemory(start, size,
+                      [&] { return mprotect(Pointer(start), size.count, protection); });
+}
+
+int ImitatedKvm::ChangeMemory(Hva start, Bytes size, const std::function<int()>& change) {
   Stay stay(*world_);
-  world_->Invalidate(start, size);
-  return 0;
+  if (world_->Planted(model::Bug::kInvalidationFailsUnderCalls) && world_->threads.size() > 1) {
+    return FailWith(Errno(EBUSY));
+  }
+  const int result = change();
+  if (result == 0) world_->Invalidate(start, size);
+  return result;
+}
+
+Result<std::unique_ptr<Invalidations>> ImitatedKvm::CountInvalidations(Hva start, Bytes size) {
+  Stay stay(*world_);
+  return std::unique_ptr<Invalidations>(
+      std::make_unique<imitation::CountedInvalidations>(*world_, start, size));
+}
+
+int ImitatedKvm::Munmap(Hva start, Bytes size) {
+  const int result = ChangeMemory(start, size, [&] { return munmap(Pointer(start), size.count); });
+  Stay stay(*world_);
+  imitation::CloseUnmapped(stay);
+  return result;
+}
+
+int ImitatedKvm::Mbind(Hva start, Bytes size, int mode, uint64_t nodes) {
+  if (world_->Planted(model::Bug::kPolicyIsIgnored)) return 0;
+  return Host::Mbind(start, size, mode, nodes);
 }
 
 Result<std::unique_ptr<WatchedMemory>> ImitatedKvm::WatchMemory(Hva start, Bytes size,
                                                                 OnFault on_fault, FaultKind kinds) {
   return std::unique_ptr<WatchedMemory>(std::make_unique<imitation::WatchedPages>(
       *world_, imitation::WatchedRange{start, size, on_fault, kinds}));
+}
+
+// ------- Files -----------------------------------------------------------------------------------
+
+namespace {
+
+// The guest_memfd that a descriptor is; nothing: it is something else.
+std::optional<Handle> GuestMemfdOf(const World& world, int fd) {
+  const auto found = world.handles.find(fd);
+  if (found == world.handles.end() || found->second.kind != Handle::Kind::kGuestMemfd) return {};
+  return found->second;
+}
+
+}  // namespace
+
+int ImitatedKvm::Fallocate(int fd, int mode, uint64_t offset, Bytes size) {
+  {
+    Stay stay(*world_);
+    if (const auto file = GuestMemfdOf(*world_, fd)) {
+      return imitation::AllocateOrPunch(stay, *file, mode, {offset, size});
+    }
+  }
+  return Host::Fallocate(fd, mode, offset, size);
+}
+
+void* ImitatedKvm::MapFile(int fd, Bytes size, int protection, int flags) {
+  {
+    Stay stay(*world_);
+    if (const auto file = GuestMemfdOf(*world_, fd)) {
+      return imitation::MapGuestMemfd(stay, *file, size, protection, flags);
+    }
+  }
+  return Host::MapFile(fd, size, protection, flags);
+}
+
+int64_t ImitatedKvm::CountPages(int fd, uint64_t offset, Bytes size) {
+  {
+    Stay stay(*world_);
+    if (GuestMemfdOf(*world_, fd)) return imitation::CountPages(fd, {offset, size});
+  }
+  return Host::CountPages(fd, offset, size);
+}
+
+int ImitatedKvm::OnFile(int fd, FileAction action) {
+  {
+    Stay stay(*world_);
+    if (const auto file = GuestMemfdOf(*world_, fd)) {
+      return imitation::ActOnGuestMemfd(stay, *file, action);
+    }
+  }
+  return Host::OnFile(fd, action);
 }
 
 }  // namespace kct

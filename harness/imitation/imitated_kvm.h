@@ -40,8 +40,17 @@ class ImitatedKvm final : public Backend, public Host {
   std::optional<KernelView> ViewOf(pid_t tid) override;
   int Madvise(Hva start, Bytes size, int advice) override;
   int Mprotect(Hva start, Bytes size, int protection) override;
+  int Munmap(Hva start, Bytes size) override;
+  int Mbind(Hva start, Bytes size, int mode, uint64_t nodes) override;
+  int ChangeMemory(Hva start, Bytes size, const std::function<int()>& change) override;
+  bool KvmFollowsMemory() override { return false; }
+  Result<std::unique_ptr<Invalidations>> CountInvalidations(Hva start, Bytes size) override;
   Result<std::unique_ptr<WatchedMemory>> WatchMemory(Hva start, Bytes size, OnFault on_fault,
                                                      FaultKind kinds) override;
+  int Fallocate(int fd, int mode, uint64_t offset, Bytes size) override;
+  void* MapFile(int fd, Bytes size, int protection, int flags) override;
+  int64_t CountPages(int fd, uint64_t offset, Bytes size) override;
+  int OnFile(int fd, FileAction action) override;
 
   int Close(int fd);
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/imitation/operations.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "harness/imitation/file_calls.h"
 #include "harness/imitation/user_memory.h"
 
 namespace kct::imitation {
@@ -72,6 +74,8 @@ Operation OfVcpu(model::Kind kind, const Vcpu& vcpu) {
 
 // --- memory ---------------------------------------------------------------------------------
 
+Gpa PageAt(Gpa gpa) { return {gpa.value & ~(kPage.count - 1)}; }
+
 // Where a guest page is in the memory of this process.
 struct Backing {
   const model::Slot* slot = nullptr;
@@ -80,7 +84,16 @@ struct Backing {
   uint64_t offset = 0;  // in the file
 };
 
-Backing BackingOf(Vm& vm, uint32_t space, Gpa page) {
+// Who uses the page: what a file backs, KVM itself does not see.
+enum class User { kGuest, kKvm };
+
+bool TakesFromFile(const Vm& vm, const model::Slot& slot, Gpa page) {
+  const uint64_t attributes = vm.state.AttributesOf(model::PageOf(page.value));
+  const bool is_private = (attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE) != 0;
+  return slot.gmem_only || (is_private && slot.gmem >= 0);
+}
+
+Backing BackingOf(Vm& vm, uint32_t space, Gpa page, User user = User::kGuest) {
   Backing backing{.slot = vm.state.FindSlot(space, model::PageOf(page.value))};
   if (backing.slot == nullptr) {
     // Only an entry that a planted bug has left behind gets here: it points to where it did.
@@ -89,7 +102,8 @@ Backing BackingOf(Vm& vm, uint32_t space, Gpa page) {
     return backing;
   }
   backing.hva = HostAddressOf(*backing.slot, page);
-  if (backing.slot->gmem_only) {
+  const bool sees_file = user == User::kGuest || vm.rules.planted.Is(Bug::kEmulatorReachesFile);
+  if (TakesFromFile(vm, *backing.slot, page) && sees_file) {
     backing.file = &vm.files[static_cast<std::size_t>(backing.slot->gmem)];
     backing.offset =
         backing.slot->gmem_page * kPage.count + (page.value - backing.slot->gfn * kPage.count);
@@ -98,10 +112,7 @@ Backing BackingOf(Vm& vm, uint32_t space, Gpa page) {
 }
 
 PageState BringIn(Stay& stay, const Backing& backing, Use use, Interruptible interruptible) {
-  if (backing.file != nullptr) {
-    const bool poisoned = backing.file->poisoned.contains(backing.offset / kPage.count);
-    return poisoned ? PageState::kPoisoned : PageState::kThere;
-  }
+  if (backing.file != nullptr) return PageState::kThere;  // the model knows what it may not be
   return stay.world().pages.BringIn(stay, backing.hva, use, interruptible);
 }
 
@@ -206,6 +217,10 @@ class Prefaulter {
     const PageState state = imitation::BringIn(stay_, backing, Use::kRead,
                                                deaf ? Interruptible::kNo : Interruptible::kYes);
     const bool writes = Planted(Bug::kPrefaultWrites) || Planted(Bug::kPrefaultWantsWritableMemory);
+    if (backing.file != nullptr && !Planted(Bug::kPrefaultAllocatesNothing)) {
+      // Should there be no memory left, the access that comes says so.
+      (void)AllocatePage(backing.file->fd.get(), backing.offset);
+    }
     if (state == PageState::kThere && writes && backing.file == nullptr) {
       char byte;
       const bool writable = ReadUser(backing.hva, &byte, 1) && WriteUser(backing.hva, &byte, 1);
@@ -227,7 +242,8 @@ class Prefaulter {
     const bool had_stale_root = HasStaleRoot();
     switch (BringIn(backing)) {
       case PageState::kThere:
-        if (!had_stale_root && HasStaleRoot()) return;  // lost meanwhile: look again
+        if (!had_stale_root && HasStaleRoot()) return;                 // lost meanwhile: look again
+        if (BackingOf(vm_, space, page).file != backing.file) return;  // converted meanwhile
         NoteMapped(vm_, space, page, backing);
         return Step(stay_, vm_, call_, choice);
       case PageState::kLookAgain:
@@ -281,6 +297,14 @@ class Prefaulter {
 
 }  // namespace
 
+std::optional<KvmRunMemoryFault> FaultOf(const model::Outcome& outcome, Gpa page) {
+  if (!outcome.memory_fault) return std::nullopt;
+  return KvmRunMemoryFault{
+      .flags = outcome.fault_is_private ? uint64_t{KVM_MEMORY_EXIT_FLAG_PRIVATE} : 0,
+      .gpa = page.value,
+      .size = kPage.count};
+}
+
 model::Outcome PreFault(Stay& stay, Vm& vm, const Vcpu& vcpu, Operation op) {
   op.kind = model::Kind::kPreFault;
   op.vcpu = vcpu.number;
@@ -291,16 +315,42 @@ model::Outcome PreFault(Stay& stay, Vm& vm, const Vcpu& vcpu, Operation op) {
 
 namespace {
 
-// Where a bug lets the guest go on with what the host's page held at first: that. Otherwise
-// nullptr.
+bool ReadMemory(const Backing& backing, uint64_t in_page, void* to, std::size_t width) {
+  if (backing.file == nullptr) return ReadUser(backing.hva + Bytes{in_page}, to, width);
+  return pread(backing.file->fd.get(), to, width, static_cast<off_t>(backing.offset + in_page)) ==
+         static_cast<ssize_t>(width);
+}
+
+// Whether a slot before this one has the same memory.
+bool IsShownTwice(const Vm& vm, const Backing& backing) {
+  return std::any_of(vm.state.slots.begin(), vm.state.slots.end(), [&](const model::Slot& slot) {
+    const Hva start{slot.host * kPage.count};
+    return slot.gfn < backing.slot->gfn && backing.hva >= start &&
+           backing.hva < start + Pages(slot.pages);
+  });
+}
+
+bool KeepsFirstPage(const Vm& vm, const Backing& backing) {
+  const model::Planted& planted = vm.rules.planted;
+  return planted.Is(Bug::kHostChangesAreMissed) || planted.Is(Bug::kChangedMemoryIsKept) ||
+         (planted.Is(Bug::kInvalidationSparesSecondSlot) && backing.slot != nullptr &&
+          IsShownTwice(vm, backing));
+}
+
+// Where a bug lets the guest go on with what the page held at first: that. Otherwise nullptr.
 char* KeptPage(Vm& vm, const Backing& backing) {
-  if (!vm.rules.planted.Is(Bug::kHostChangesAreMissed) || backing.file != nullptr) return nullptr;
-  std::vector<char>& page = vm.kept[backing.hva];
+  const bool of_file = backing.file != nullptr;
+  const bool keeps =
+      of_file ? vm.rules.planted.Is(Bug::kGuestHasACopy) : KeepsFirstPage(vm, backing);
+  if (!keeps) return nullptr;
+  // A page of a file is kept under its number, where no page of the host can be.
+  const Hva key = of_file ? Hva{backing.offset / kPage.count} : backing.hva;
+  std::vector<char>& page = vm.kept[key];
   if (page.empty()) {
     page.resize(kPage.count);
-    if (!ReadUser(backing.hva, page.data(), page.size())) vm.kept.erase(backing.hva);
+    if (!ReadMemory(backing, 0, page.data(), page.size())) vm.kept.erase(key);
   }
-  return vm.kept.contains(backing.hva) ? page.data() : nullptr;
+  return vm.kept.contains(key) ? page.data() : nullptr;
 }
 
 bool ReadBacking(Vm& vm, const Backing& backing, uint64_t in_page, void* to, uint32_t width) {
@@ -308,9 +358,7 @@ bool ReadBacking(Vm& vm, const Backing& backing, uint64_t in_page, void* to, uin
     std::memcpy(to, kept + in_page, width);
     return true;
   }
-  if (backing.file == nullptr) return ReadUser(backing.hva + Bytes{in_page}, to, width);
-  return pread(backing.file->fd.get(), to, width, static_cast<off_t>(backing.offset + in_page)) ==
-         static_cast<ssize_t>(width);
+  return ReadMemory(backing, in_page, to, width);
 }
 
 bool WriteBacking(Vm& vm, const Backing& backing, uint64_t in_page, const void* from,
@@ -343,7 +391,11 @@ bool Transfer(Vm& vm, const Backing& backing, Access& access) {
 class Accessor {
  public:
   Accessor(Stay& stay, Vm& vm, const Vcpu& vcpu, Access& access)
-      : stay_(stay), vm_(vm), vcpu_(vcpu), access_(access) {
+      : stay_(stay),
+        vm_(vm),
+        vcpu_(vcpu),
+        access_(access),
+        invalidations_(stay.world().pages.invalidations()) {
     Operation op = OfVcpu(model::Kind::kAccess, vcpu);
     op.access = access.kind;
     op.emulated = access.emulated;
@@ -369,9 +421,14 @@ class Accessor {
 
  private:
   void ReachMemory(const Choice& choice) {
-    const Gpa page{access_.gpa.value & ~(kPage.count - 1)};
+    const Gpa page = PageAt(access_.gpa);
     const uint32_t space = vm_.state.SpaceOf(vcpu_.number);
-    const Backing backing = BackingOf(vm_, space, page);
+    const Backing backing =
+        BackingOf(vm_, space, page, access_.emulated ? User::kKvm : User::kGuest);
+    if (FailsOnInvalidation(backing)) {
+      return Step(stay_, vm_, call_,
+                  {.move = Move::kFail, .error = Errno(EAGAIN), .clause = "MN-05"});
+    }
     const bool kept = vm_.kept.contains(backing.hva);
     const Use use = access_.kind == model::Access::kWrite ? Use::kWrite : Use::kRead;
     switch (kept ? PageState::kThere : BringIn(stay_, backing, use, Interruptible::kYes)) {
@@ -397,6 +454,16 @@ class Accessor {
     Step(stay_, vm_, call_, choice);
   }
 
+  // Only a planted bug lets the guest see that the access met one.
+  bool FailsOnInvalidation(const Backing& backing) const {
+    const HostPages& pages = stay_.world().pages;
+    if (stay_.world().Planted(Bug::kRunFailsOnAnyInvalidation)) {
+      return pages.invalidations() != invalidations_;
+    }
+    return stay_.world().Planted(Bug::kRunFailsOnInvalidation) &&
+           pages.CountOf(backing.hva, kPage, invalidations_) > 0;
+  }
+
   // What a zero page that was mapped for writing would come to.
   void WriteToAllPrefaulted(uint32_t space) {
     for (const model::Entry& entry : vm_.state.entries) {
@@ -411,14 +478,19 @@ class Accessor {
   bool SameSlot(const Backing& backing, uint32_t space, Gpa page) const {
     const model::Slot* const now = vm_.state.FindSlot(space, model::PageOf(page.value));
     if (now == nullptr) return backing.slot == nullptr;
-    return backing.slot != nullptr && (call_.phase != Phase::kReading || !now->invalid);
+    if (backing.slot == nullptr || BackingOf(vm_, space, page).file != backing.file) return false;
+    return call_.phase != Phase::kReading || !now->invalid;
   }
 
   void End(int error) {
     call_.op.may_fault = error == EFAULT;
     call_.op.may_be_interrupted = error == EINTR;
     const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
-    if (const Choice* const end = WithErrno(choices, error)) Step(stay_, vm_, call_, *end);
+    for (const Choice& choice : choices) {
+      // What KVM itself can't reach it takes for a device.
+      const bool mmio = access_.emulated && choice.move == Move::kMmio;
+      if (choice.error == Errno(error) || mmio) return Step(stay_, vm_, call_, choice);
+    }
   }
 
   Reached Result() const {
@@ -426,13 +498,14 @@ class Accessor {
     if (outcome.mmio) return {.how = Reached::How::kMmio};
     if (outcome.error == Errno(EINTR)) return {.how = Reached::How::kInterrupted};
     if (outcome.error == Errno()) return {};
-    return {Reached::How::kFailed, outcome.error, outcome.memory_fault};
+    return {Reached::How::kFailed, outcome.error, FaultOf(outcome, PageAt(access_.gpa))};
   }
 
   Stay& stay_;
   Vm& vm_;
   const Vcpu& vcpu_;
   Access& access_;
+  const uint64_t invalidations_;  // before it began
   Pending call_;
 };
 

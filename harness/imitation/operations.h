@@ -3,6 +3,9 @@
 // memory of this process.
 #pragma once
 
+#include <optional>
+
+#include "harness/abi/uapi.h"
 #include "harness/imitation/stay.h"
 #include "harness/model/step.h"
 
@@ -14,6 +17,9 @@ model::Outcome Perform(Stay& stay, Vm& vm, const model::Operation& op);
 // Takes the vCPU, as KVM_RUN does first. What it returns is to be given to LeaveVcpu.
 model::Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu);
 void LeaveVcpu(Stay& stay, Vm& vm, model::Pending& run);
+
+// What kvm_run says of a failure at a page; nothing: it says nothing.
+std::optional<KvmRunMemoryFault> FaultOf(const model::Outcome& outcome, Gpa page);
 
 model::Outcome PreFault(Stay& stay, Vm& vm, const Vcpu& vcpu, model::Operation op);
 
@@ -27,7 +33,7 @@ struct Reached {
   };
   How how = How::kMemory;
   Errno error;
-  bool memory_fault = false;
+  std::optional<KvmRunMemoryFault> fault;  // what kvm_run says of the failure
 };
 
 // Reads or writes `width` bytes; with `change`, which gets the old value, both at once.

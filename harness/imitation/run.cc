@@ -2,6 +2,7 @@
 #include "harness/imitation/run.h"
 
 #include <cerrno>
+#include <cstring>
 
 #include "guest/abi.h"
 #include "harness/imitation/program.h"
@@ -27,7 +28,7 @@ RawAnswer NoInstruction(const World& world, kvm_run& run) {
 }
 
 RawAnswer Failed(kvm_run& run, const Reached& reached) {
-  if (reached.memory_fault) run.exit_reason = KVM_EXIT_MEMORY_FAULT;
+  if (reached.fault) LeaveMemoryFault(run, *reached.fault);
   return {-1, reached.error};
 }
 
@@ -59,6 +60,11 @@ RawAnswer RunGuest(Stay& stay, Vm& vm, Vcpu& vcpu) {
 }
 
 }  // namespace
+
+void LeaveMemoryFault(kvm_run& run, const KvmRunMemoryFault& fault) {
+  run.exit_reason = KVM_EXIT_MEMORY_FAULT;
+  std::memcpy(reinterpret_cast<char*>(&run) + kKvmRunExitUnionOffset, &fault, sizeof fault);
+}
 
 RawAnswer RunVcpu(Stay& stay, Vm& vm, Vcpu& vcpu) {
   model::Pending entered = EnterVcpu(stay, vm, vcpu);

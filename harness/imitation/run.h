@@ -3,9 +3,13 @@
 #pragma once
 
 #include "harness/abi/backend.h"
+#include "harness/abi/uapi.h"
 #include "harness/imitation/stay.h"
 
 namespace kct::imitation {
+
+// What the kernel leaves in kvm_run of a failure that it can describe.
+void LeaveMemoryFault(kvm_run& run, const KvmRunMemoryFault& fault);
 
 RawAnswer RunVcpu(Stay& stay, Vm& vm, Vcpu& vcpu);
 

@@ -29,7 +29,13 @@ struct File {
 
 // How many entries of 4 KiB there are, and how many of 2 MiB: a whole aligned run of pages in a
 // slot whose host memory is aligned alike is one entry.
-std::array<uint64_t, 3> CountEntries(const model::State& state) {
+// A file is mapped page by page.
+bool MayBeHuge(const model::Rules& rules, const model::Slot& slot) {
+  if (slot.gmem_only && !rules.planted.Is(model::Bug::kFileIsMappedHuge)) return false;
+  return slot.gfn % kHuge == (slot.gmem_only ? slot.gmem_page : slot.host) % kHuge;
+}
+
+std::array<uint64_t, 3> CountEntries(const model::Rules& rules, const model::State& state) {
   std::array<uint64_t, 3> counts = {};
   uint64_t run = 0, next = 0;
   for (const model::Entry& entry : state.entries) {
@@ -37,8 +43,8 @@ std::array<uint64_t, 3> CountEntries(const model::State& state) {
     next = entry.gfn + 1;
     ++counts[0];
     const model::Slot* const slot = state.FindSlot(entry.space, entry.gfn);
-    const bool aligned = slot != nullptr && slot->gfn % kHuge == slot->host % kHuge;
-    if (run == kHuge && next % kHuge == 0 && aligned) {
+    const bool fits = slot != nullptr && MayBeHuge(rules, *slot);
+    if (run == kHuge && next % kHuge == 0 && fits) {
       counts[0] -= kHuge;
       ++counts[1];
     }
@@ -48,13 +54,13 @@ std::array<uint64_t, 3> CountEntries(const model::State& state) {
 
 }  // namespace
 
-RawAnswer StatisticsOf(const model::State& state) {
+RawAnswer StatisticsOf(const model::Rules& rules, const model::State& state) {
   File file = {};
   file.header.name_size = sizeof(Descriptor::name);
   file.header.num_desc = kNames.size();
   file.header.desc_offset = offsetof(File, descriptors);
   file.header.data_offset = offsetof(File, values);
-  const std::array<uint64_t, 3> counts = CountEntries(state);
+  const std::array<uint64_t, 3> counts = CountEntries(rules, state);
   for (uint32_t i = 0; i < kNames.size(); ++i) {
     file.descriptors[i].head.size = 1;
     file.descriptors[i].head.offset = i * static_cast<uint32_t>(sizeof(uint64_t));

@@ -3,11 +3,12 @@
 #pragma once
 
 #include "harness/abi/backend.h"
+#include "harness/model/rules.h"
 #include "harness/model/state.h"
 
 namespace kct::imitation {
 
 // A new file descriptor, with the values of now.
-RawAnswer StatisticsOf(const model::State& state);
+RawAnswer StatisticsOf(const model::Rules& rules, const model::State& state);
 
 }  // namespace kct::imitation

@@ -12,13 +12,34 @@ namespace {
 
 constexpr int kRunPages = 3;  // kvm_run, port data, coalesced MMIO
 
+// What KVM_CAP_VM_TYPES says: a bit a type. The software-protected one needs KVM's table walker for
+// two-dimensional paging.
+int VmTypes(const model::Rules& rules) {
+  const bool has_protected = !rules.lacks_attributes && rules.two_dimensional_paging;
+  return 1 << KVM_X86_DEFAULT_VM | (has_protected ? 1 << KVM_X86_SW_PROTECTED_VM : 0);
+}
+
+// From the facts about a kernel to those about a VM of it.
+model::Rules RulesFor(model::VmType type, const model::Rules& kernel) {
+  model::Rules rules = kernel;
+  rules.vm_type = type;
+  if (rules.has_private_memory()) {
+    rules.address_spaces = 1;
+  } else {
+    rules.supported_attributes = 0;
+  }
+  return rules;
+}
+
 RawAnswer CreateVm(Stay& stay, unsigned long type) {
-  if (type != KVM_X86_DEFAULT_VM) return Fails(EINVAL);
   World& world = stay.world();
+  if (type > KVM_X86_SW_PROTECTED_VM || (VmTypes(world.rules) >> type & 1) == 0) {
+    return Fails(EINVAL);
+  }
   const int fd = memfd_create("kvm-vm", MFD_CLOEXEC);
   if (fd < 0) return RawAnswer{-1, LastErrno()};
   auto vm = std::make_shared<Vm>();
-  vm->rules = world.rules;
+  vm->rules = RulesFor(static_cast<model::VmType>(type), world.rules);
   world.handles[fd] = {Handle::Kind::kVm, std::move(vm), 0};
   return Returns(fd);
 }
@@ -51,7 +72,13 @@ int Capability(const model::Rules& rules, unsigned long cap) {
     case KVM_CAP_GUEST_MEMFD:
       return rules.guest_memfd ? 1 : 0;
     case KVM_CAP_GUEST_MEMFD_FLAGS:
-      return rules.guest_memfd ? GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED : 0;
+      if (!rules.guest_memfd) return 0;
+      return rules.has_private_memory() ? GUEST_MEMFD_FLAG_MMAP
+                                        : GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
+    case KVM_CAP_VM_TYPES:
+      return VmTypes(rules);
+    case KVM_CAP_MEMORY_ATTRIBUTES:
+      return static_cast<int>(rules.supported_attributes);
     case KVM_CAP_DISABLE_QUIRKS2:
       return rules.planted.Is(Bug::kQuirkIsNotOffered) ? 0 : KVM_X86_QUIRK_SLOT_ZAP_ALL;
     default:

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cerrno>
-#include <cstring>
 
 #include "guest/abi.h"
 #include "harness/imitation/calls.h"
@@ -12,14 +11,6 @@ namespace kct::imitation {
 namespace {
 
 using model::Bug;
-
-// What the kernel leaves in kvm_run of a failure that it can describe.
-void DescribeFailure(Vcpu& vcpu, uint64_t gpa) {
-  kvm_run& run = vcpu.shared();
-  run.exit_reason = KVM_EXIT_MEMORY_FAULT;
-  const KvmRunMemoryFault fault{.flags = 0, .gpa = gpa, .size = kPage.count};
-  std::memcpy(reinterpret_cast<char*>(&run) + kKvmRunExitUnionOffset, &fault, sizeof fault);
-}
 
 RawAnswer PreFaultMemory(Stay& stay, Vm& vm, Vcpu& vcpu, uintptr_t argument) {
   World& world = stay.world();
@@ -37,7 +28,8 @@ RawAnswer PreFaultMemory(Stay& stay, Vm& vm, Vcpu& vcpu, uintptr_t argument) {
   op.size = range->size;
   op.flags = range->flags;
   const model::Outcome outcome = PreFault(stay, vm, vcpu, op);
-  if (outcome.memory_fault) DescribeFailure(vcpu, outcome.address);
+  if (const auto fault = FaultOf(outcome, {outcome.address}))
+    LeaveMemoryFault(vcpu.shared(), *fault);
   if (world.Planted(Bug::kPrefaultTouchesRun)) vcpu.shared().exit_reason = KVM_EXIT_UNKNOWN;
   range->gpa = outcome.address;
   range->size = outcome.left;

@@ -3,6 +3,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -15,6 +17,7 @@
 namespace kct::imitation {
 namespace {
 
+using model::Bug;
 using model::Kind;
 using model::Operation;
 using model::Outcome;
@@ -55,12 +58,15 @@ Operation RegionOf(const kvm_userspace_memory_region& region) {
 // Whether a planted bug refuses a region whose memory is not mapped.
 bool IsRefusedUnmapped(const World& world, const Operation& op) {
   char byte;
-  return world.Planted(model::Bug::kCreationWantsMappedMemory) && op.size != 0 &&
+  return world.Planted(Bug::kCreationWantsMappedMemory) && op.size != 0 &&
          !ReadUser({op.host}, &byte, 1);
 }
 
+// Operation::gmem of a descriptor that is open and no guest_memfd of this VM, and of none.
+constexpr int32_t kForeignFile = -2, kNoFile = -1;
+
 RawAnswer UnreadableRegion(const World& world) {
-  return Fails(world.Planted(model::Bug::kRegionBadPointerIsEinval) ? EINVAL : EFAULT);
+  return Fails(world.Planted(Bug::kRegionBadPointerIsEinval) ? EINVAL : EFAULT);
 }
 
 RawAnswer SetRegion(Stay& stay, Vm& vm, uintptr_t argument) {
@@ -70,10 +76,18 @@ RawAnswer SetRegion(Stay& stay, Vm& vm, uintptr_t argument) {
   return AnswerOf(Perform(stay, vm, RegionOf(*region)));
 }
 
+// A planted bug: nothing is left in any file.
+void EmptyFiles(const Vm& vm) {
+  for (std::size_t i = 0; i < vm.files.size(); ++i) {
+    fallocate(vm.files[i].fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+              static_cast<off_t>(vm.state.files[i].pages * kPage.count));
+  }
+}
+
 RawAnswer SetRegion2(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t argument) {
   const auto region = CopyIn<kvm_userspace_memory_region2>(argument);
   if (!region) return UnreadableRegion(stay.world());
-  if (stay.world().Planted(model::Bug::kRegionPaddingIsChecked) &&
+  if (stay.world().Planted(Bug::kRegionPaddingIsChecked) &&
       (region->pad1 != 0 || region->pad2[0] != 0)) {
     return Fails(EINVAL);
   }
@@ -88,9 +102,14 @@ RawAnswer SetRegion2(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t argume
     const auto file = stay.world().handles.find(static_cast<int>(region->guest_memfd));
     const bool ours = file != stay.world().handles.end() &&
                       file->second.kind == Handle::Kind::kGuestMemfd && file->second.vm == vm;
-    if (ours) op.gmem = static_cast<int32_t>(file->second.index);
+    const bool is_open = fcntl(static_cast<int>(region->guest_memfd), F_GETFD) >= 0;
+    op.gmem = ours ? static_cast<int32_t>(file->second.index) : is_open ? kForeignFile : kNoFile;
   }
-  return AnswerOf(Perform(stay, *vm, op));
+  const Outcome outcome = Perform(stay, *vm, op);
+  if (region->memory_size == 0 && stay.world().Planted(Bug::kContentsGoWithSlot)) {
+    EmptyFiles(*vm);
+  }
+  return AnswerOf(outcome);
 }
 
 RawAnswer GetDirtyLog(Stay& stay, Vm& vm, uintptr_t argument) {
@@ -116,6 +135,13 @@ RawAnswer GetDirtyLog(Stay& stay, Vm& vm, uintptr_t argument) {
 
 // --- other things of a VM -------------------------------------------------------------------
 
+int CapabilityOfVm(const World& world, const Vm& vm, unsigned long cap) {
+  const bool hidden =
+      (cap == KVM_CAP_GUEST_MEMFD && world.Planted(Bug::kGmemCapabilityIsMissing)) ||
+      (cap == KVM_CAP_GUEST_MEMFD_FLAGS && world.Planted(Bug::kGmemFlagsAreNotTold));
+  return hidden ? 0 : Capability(vm.rules, cap);
+}
+
 RawAnswer EnableCap(Stay& stay, Vm& vm, uintptr_t argument) {
   const auto cap = CopyIn<kvm_enable_cap>(argument);
   if (!cap) return Fails(EFAULT);
@@ -126,20 +152,68 @@ RawAnswer EnableCap(Stay& stay, Vm& vm, uintptr_t argument) {
   return AnswerOf(Perform(stay, vm, op));
 }
 
+// A planted bug: the first pages hold something.
+void Soil(int fd) {
+  constexpr uint64_t kDirt = 0xd1'47, kPages = 16;
+  for (uint64_t page = 0; page < kPages; ++page) {
+    (void)!pwrite(fd, &kDirt, sizeof kDirt, static_cast<off_t>(Pages(page).count));
+  }
+}
+
+// A number for a new file: that of one that is gone with its slots, or the next.
+int32_t FreeNumber(const Vm& vm) {
+  const auto& files = vm.state.files;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const bool has_slot =
+        std::any_of(vm.state.slots.begin(), vm.state.slots.end(),
+                    [&](const model::Slot& slot) { return slot.gmem == static_cast<int32_t>(i); });
+    if (files[i].closed && !has_slot) return static_cast<int32_t>(i);
+  }
+  return static_cast<int32_t>(files.size());
+}
+
+RawAnswer SetAttributes(Stay& stay, Vm& vm, uintptr_t argument) {
+  const auto attributes = CopyIn<kvm_memory_attributes>(argument);
+  if (!attributes) return Fails(vm.rules.lacks_attributes ? ENOTTY : EFAULT);
+  Operation op;
+  op.kind = Kind::kSetAttributes;
+  op.flags = attributes->flags;
+  op.address = attributes->address;
+  op.size = attributes->size;
+  op.value = attributes->attributes;
+  return AnswerOf(Perform(stay, vm, op));
+}
+
 RawAnswer CreateGuestMemfd(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t argument) {
   const auto wanted = CopyIn<kvm_create_guest_memfd>(argument);
-  if (!wanted) return Fails(EFAULT);
+  const World& world = stay.world();
+  if (!wanted) return Fails(world.Planted(Bug::kGmemBadPointerIsEinval) ? EINVAL : EFAULT);
+  if (world.Planted(Bug::kGmemIsUnknown)) return Fails(ENOTTY);
+  const bool checks_reserved = world.Planted(Bug::kGmemReservedIsChecked);
+  const bool wants_both = world.Planted(Bug::kGmemFlagsNeedEachOther);
+  if (checks_reserved && wanted->reserved[0] != 0) return Fails(EINVAL);
+  if (wants_both && std::popcount(wanted->flags) == 1) return Fails(EINVAL);
   Operation op;
   op.kind = Kind::kCreateGuestMemfd;
+  op.gmem = FreeNumber(*vm);
   op.size = wanted->size;
   op.flags = wanted->flags;
   const Outcome outcome = Perform(stay, *vm, op);
   if (outcome.error != Errno()) return AnswerOf(outcome);
-  UniqueFd fd(memfd_create("kvm-gmem", MFD_CLOEXEC));
-  if (!fd || ftruncate(fd.get(), static_cast<off_t>(wanted->size)) != 0)
-    return RawAnswer{-1, LastErrno()};
-  stay.world().handles[fd.get()] = {Handle::Kind::kGuestMemfd, vm, vm->files.size()};
-  vm->files.push_back({UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)), {}});
+  UniqueFd fd(memfd_create("kvm-gmem", world.Planted(Bug::kGmemIsCloseOnExec) ? MFD_CLOEXEC : 0));
+  const uint64_t more = world.Planted(Bug::kFileShowsAnotherSize) ? kPage.count : 0;
+  if (!fd || ftruncate(fd.get(), static_cast<off_t>(wanted->size + more)) != 0) {
+    const Errno why = LastErrno();
+    close(fd.Release());  // not by way of the imitation, whose lock we have
+    return RawAnswer{-1, why};
+  }
+  if (world.Planted(Bug::kFreshPageIsNotZero)) Soil(fd.get());
+  const auto number = static_cast<std::size_t>(op.gmem);
+  if (vm->files.size() <= number) vm->files.resize(number + 1);
+  // Ours alone: an end of them that the imitation is told of would wait for the lock that we have.
+  for (UniqueFd* old : {&vm->files[number].fd, &vm->files[number].nothing}) close(old->Release());
+  vm->files[number].fd = UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  stay.world().handles[fd.get()] = {Handle::Kind::kGuestMemfd, vm, number};
   return Returns(fd.Release());
 }
 
@@ -149,7 +223,7 @@ RawAnswer CallVm(Stay& stay, const std::shared_ptr<Vm>& vm, unsigned long reques
                  uintptr_t argument) {
   switch (request) {
     case KVM_CHECK_EXTENSION:
-      return Returns(Capability(vm->rules, argument));
+      return Returns(CapabilityOfVm(stay.world(), *vm, argument));
     case KVM_CREATE_VCPU:
       return CreateVcpu(stay, vm);
     case KVM_SET_USER_MEMORY_REGION:
@@ -160,12 +234,14 @@ RawAnswer CallVm(Stay& stay, const std::shared_ptr<Vm>& vm, unsigned long reques
       return GetDirtyLog(stay, *vm, argument);
     case KVM_ENABLE_CAP:
       return EnableCap(stay, *vm, argument);
+    case KVM_SET_MEMORY_ATTRIBUTES:
+      return SetAttributes(stay, *vm, argument);
     case KVM_CREATE_GUEST_MEMFD:
       return CreateGuestMemfd(stay, vm, argument);
     case KVM_GET_STATS_FD:
-      return StatisticsOf(vm->state);
+      return StatisticsOf(vm->rules, vm->state);
     case KVM_PRE_FAULT_MEMORY:
-      return stay.world().Planted(model::Bug::kPrefaultIsAVmIoctl) ? Returns(0) : Fails(ENOTTY);
+      return stay.world().Planted(Bug::kPrefaultIsAVmIoctl) ? Returns(0) : Fails(ENOTTY);
     default:
       return Fails(ENOTTY);
   }

@@ -35,7 +35,7 @@ struct Vcpu {
 // A guest_memfd; its number in the model is its index in Vm::files.
 struct GuestFile {
   UniqueFd fd;
-  std::set<uint64_t> poisoned;  // pages
+  UniqueFd nothing;  // what is mapped of it where the host may not touch it
 };
 
 struct Vm {
@@ -67,6 +67,7 @@ struct World {
   std::condition_variable_any changed;
   model::Rules rules;
   std::map<int, Handle> handles;
+  std::vector<Handle> kept_by_mappings;  // files whose descriptors are all closed
   HostPages pages;
   std::map<pid_t, KernelView> threads;                         // that are in a call
   std::map<std::string, std::string, std::less<>> parameters;  // "kvm_amd.npt"

@@ -79,6 +79,14 @@ Call<unsigned long> Vm::ResetDirtyRings() const {
   return IssueNumber(fd(), KVM_RESET_DIRTY_RINGS, 0);
 }
 
+Call<kvm_memory_attributes> Vm::SetMemoryAttributes(GpaRange range, uint64_t attributes) const {
+  return Issue(fd(), KVM_SET_MEMORY_ATTRIBUTES,
+               kvm_memory_attributes{.address = range.start.value,
+                                     .size = range.size.count,
+                                     .attributes = attributes,
+                                     .flags = 0});
+}
+
 Call<kvm_create_guest_memfd> Vm::CreateGuestMemfd(Bytes size, uint64_t flags) const {
   return Issue(fd(), KVM_CREATE_GUEST_MEMFD,
                kvm_create_guest_memfd{.size = size.count, .flags = flags});

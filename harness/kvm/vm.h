@@ -51,6 +51,8 @@ class Vm {
                                           uint64_t* bitmap) const;
   // KVM_RESET_DIRTY_RINGS: how many entries were taken back.
   Call<unsigned long> ResetDirtyRings() const;
+  // Each page of the range gets these attributes: KVM_MEMORY_ATTRIBUTE_PRIVATE, or none.
+  Call<kvm_memory_attributes> SetMemoryAttributes(GpaRange range, uint64_t attributes) const;
   // The new guest_memfd, or why there is none. Ownership goes to the caller.
   Call<kvm_create_guest_memfd> CreateGuestMemfd(Bytes size, uint64_t flags) const;
 

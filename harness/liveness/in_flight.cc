@@ -9,6 +9,7 @@
 
 #include "harness/abi/ioctls.h"
 #include "harness/base/check.h"
+#include "harness/base/patience.h"
 #include "harness/base/tape.h"
 
 namespace kct {
@@ -69,7 +70,7 @@ InFlight::InFlight(const char* what) : entry_(ThisThread()) {
   entry_.what = what;
   entry_.fd = -1;
   entry_.request = 0;
-  entry_.budget = budget;
+  entry_.budget = Scaled(budget);
   entry_.sequence.fetch_add(1, std::memory_order_release);
 }
 
@@ -78,7 +79,7 @@ InFlight::InFlight(int fd, unsigned long request, uintptr_t argument) : entry_(T
   entry_.fd = fd;
   entry_.request = request;
   entry_.argument = argument;
-  entry_.budget = budget;
+  entry_.budget = Scaled(budget);
   entry_.sequence.fetch_add(1, std::memory_order_release);
 }
 

@@ -22,7 +22,8 @@
 
 namespace kct {
 
-// How long a call may go without coming back before it is a HANG, where no ScopedBudget says else.
+// How long a call may go without coming back before it is a HANG, where no ScopedBudget says else;
+// on a slow machine so many times longer (harness/base/patience.h), as every other budget.
 inline constexpr Duration kDefaultBudget = 2s;
 // Another default. Set it before threads start.
 void SetDefaultBudget(Duration budget);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "harness/base/patience.h"
 #include "harness/base/tape.h"
 #include "harness/liveness/guest_registers.h"
 #include "harness/liveness/symbols.h"
@@ -58,7 +59,7 @@ void TryToRelease(Stall& stall) {
           return entry == nullptr || entry->returned;
         });
       },
-      Clock::now() + kPatienceForSignal);
+      GiveUpAfter(kPatienceForSignal));
   const Symbols symbols = Symbols::OfThisProgram();
   for (StalledThread& thread : stall.threads) {
     const ThreadEntry* entry = EntryOf(thread.tid);
@@ -97,7 +98,7 @@ void AddGuestRegisters(Stall& stall) {
 void AddStacksOfRunningThreads(Stall& stall) {
   for (StalledThread& thread : stall.threads) {
     if (thread.Spins()) {
-      thread.kernel_stack = StackOfRunningThread(thread.tid, Clock::now() + kPatienceForStack);
+      thread.kernel_stack = StackOfRunningThread(thread.tid, GiveUpAfter(kPatienceForStack));
     }
   }
 }

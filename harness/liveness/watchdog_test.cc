@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include "harness/base/patience.h"
 #include "harness/base/unique_fd.h"
 #include "harness/liveness/symbols.h"
 
@@ -63,13 +64,23 @@ TEST(WatchdogDeathTest, AsksForTheRegistersOfARunThatCameBack) {
       ExitedWithCode(kStalled), "its guest.*\n.*KVM_GET_REGS: ENOTTY");
 }
 
+void TakeAThirdOfASecond() {
+  const Instant end = Clock::now() + 300ms;
+  WaitUntil([&] { return Clock::now() > end; }, end + 1s);
+}
+
 TEST(WatchdogDeathTest, LetsACallTakeItsBudget) {
-  EXPECT_EXIT(RunWatched(60s,
-                         [] {
-                           const Instant end = Clock::now() + 300ms;
-                           WaitUntil([&] { return Clock::now() > end; }, end + 1s);
-                         }),
-              ExitedWithCode(0), "");
+  EXPECT_EXIT(RunWatched(60s, TakeAThirdOfASecond), ExitedWithCode(0), "");
+}
+
+TEST(WatchdogDeathTest, GivesEachCallMoreTimeOnASlowMachine) {
+  EXPECT_EXIT(
+      {
+        SetSlowness(600);
+        RunWatched(100ms, TakeAThirdOfASecond);
+      },
+      ExitedWithCode(0), "");
+  EXPECT_EXIT(RunWatched(100ms, TakeAThirdOfASecond), ExitedWithCode(kStalled), "");
 }
 
 TEST(WatchdogDeathTest, CountsEachCallOnItsOwn) {

@@ -160,6 +160,16 @@ const std::vector<BehaviourBug>& BehaviourBugs() {
        "KVM's own accesses still reach the memory of a deleted slot"},
       {Bug::kHostChangesAreMissed, "host-changes-are-missed", "MEMSLOT-26",
        "the guest goes on with memory that the host has replaced or unmapped"},
+      {Bug::kChangedMemoryIsKept, "changed-memory-is-kept", "MN-04",
+       "the guest goes on with the page that it used first, whatever its process sees"},
+      {Bug::kInvalidationSparesSecondSlot, "invalidation-spares-second-slot", "MN-01",
+       "of two slots with the same memory one keeps the page that it used first"},
+      {Bug::kInvalidationFailsUnderCalls, "invalidation-fails-under-calls", "MN-02",
+       "EBUSY for a change of memory while a vCPU is in a call"},
+      {Bug::kRunFailsOnInvalidation, "run-fails-on-invalidation", "MN-05",
+       "EAGAIN for an access that meets an invalidation of its page"},
+      {Bug::kRunFailsOnAnyInvalidation, "run-fails-on-any-invalidation", "MN-32",
+       "EAGAIN for an access that meets an invalidation of any page"},
       {Bug::kAnsweredLoadIsMadeAgain, "answered-load-is-made-again", "MEMSLOT-49",
        "a load that user space has answered is tried again"},
       {Bug::kToldStoreIsMadeAgain, "told-store-is-made-again", "MEMSLOT-49",
@@ -189,12 +199,21 @@ const std::vector<BehaviourBug>& BehaviourBugs() {
 
 namespace {
 
-std::vector<PlantedBug> PlantEach(const std::vector<BehaviourBug>& behaviours, Shown shown) {
+void Append(const std::vector<PlantedBug>& more, std::vector<PlantedBug>& all) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
+std::vector<PlantedBug> PlantBehaviours(const std::vector<BehaviourBug>& behaviours) {
   std::vector<PlantedBug> all;
   for (const BehaviourBug& bug : behaviours) {
     all.push_back(
         {std::string(bug.name), bug.clause, std::string(bug.description), {.bug = bug.bug}});
   }
+  return all;
+}
+
+std::vector<PlantedBug> PlantChecks(Shown shown) {
+  std::vector<PlantedBug> all;
   int index = -1;
   for (const Check& check : AllChecks()) {
     ++index;
@@ -215,9 +234,18 @@ std::vector<PlantedBug> PlantEach(const std::vector<BehaviourBug>& behaviours, S
 
 }  // namespace
 
-std::vector<PlantedBug> AllPlantedBugs() { return PlantEach(BehaviourBugs(), Shown::kBySuites); }
+std::vector<PlantedBug> AllPlantedBugs() {
+  std::vector<PlantedBug> all = PlantBehaviours(BehaviourBugs());
+  Append(PlantBehaviours(GmemBugs()), all);
+  Append(PlantChecks(Shown::kBySuites), all);
+  return all;
+}
 
-std::vector<PlantedBug> AllAreaBugs() { return PlantEach(AreaBugs(), Shown::kByScenarios); }
+std::vector<PlantedBug> AllAreaBugs() {
+  std::vector<PlantedBug> all = PlantBehaviours(AreaBugs());
+  Append(PlantChecks(Shown::kByScenarios), all);
+  return all;
+}
 
 std::optional<Planted> FindPlantedBug(std::string_view name) {
   for (const auto& list : {AllPlantedBugs(), AllAreaBugs()}) {

@@ -99,6 +99,11 @@ enum class Bug : uint8_t {
   kEmulatedAccessFailsWhileSlotGoes,
   kEmulationUsesOldSlots,
   kHostChangesAreMissed,
+  kChangedMemoryIsKept,
+  kInvalidationSparesSecondSlot,
+  kInvalidationFailsUnderCalls,
+  kRunFailsOnInvalidation,
+  kRunFailsOnAnyInvalidation,
   kAnsweredLoadIsMadeAgain,
   kToldStoreIsMadeAgain,
   kRunWithoutCodeIsAShutdown,
@@ -123,6 +128,27 @@ enum class Bug : uint8_t {
   kMismatchIsIgnored,
   kDeadVmAnswers,
   // --- guest_memfd
+  kGmemCapabilityIsMissing,
+  kGmemIsUnknown,
+  kGmemFlagsAreNotTold,
+  kGmemFlagsNeedEachOther,
+  kGmemReservedIsChecked,
+  kGmemBadPointerIsEinval,
+  kGmemIsCloseOnExec,
+  kFileShowsAnotherSize,
+  kFileIsResizable,
+  kFileIsMappedPrivately,
+  kMappingBecomesExecutable,
+  kDroppedMappingIsPunched,
+  kAllocationIgnoresSignals,
+  kInterruptedAllocationIsUndone,
+  kPolicyIsIgnored,
+  kMappingsDoNotKeepTheFile,
+  kFileDoesNotKeepItsVm,
+  kCloseIsIgnored,
+  kGuestHasACopy,
+  kFileIsMappedHuge,
+  kPrefaultAllocatesNothing,
   kHostReachesPrivateFile,
   kFreshPageIsNotZero,
   kPunchedPageStays,
@@ -199,6 +225,7 @@ struct BehaviourBug {
 
 // Those that the suites of tests have to notice.
 const std::vector<BehaviourBug>& BehaviourBugs();
+const std::vector<BehaviourBug>& GmemBugs();
 // Those that the model's own scenarios have to notice: of areas that have no suite yet.
 const std::vector<BehaviourBug>& AreaBugs();
 

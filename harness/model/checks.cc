@@ -98,8 +98,7 @@ const std::array kChecks{
           [](R, S, O op) {
             return (op.flags & KVM_MEM_GUEST_MEMFD) != 0 &&
                    (Unaligned(op.gmem_offset) || op.gmem_offset + op.size < op.gmem_offset);
-          },
-          Shown::kByScenarios},
+          }},
     Check{Kind::kSetRegion, "region-space-beyond-limit", "there is no such address space",
           "MEMSLOT-18", Errno(EINVAL),
           [](R rules, S, O op) { return op.slot >> 16 >= rules.address_spaces; }},
@@ -145,19 +144,17 @@ const std::array kChecks{
           [](R, S state, O op) {
             const GuestMemfd* file = FileToBind(state, op);
             return Binds(state, op) && op.gmem != -2 && (file == nullptr || file->closed);
-          },
-          Shown::kByScenarios},
+          }},
     Check{Kind::kSetRegion, "region-gmem-of-others", "the file is no guest_memfd of this VM",
           "GMEM-19", Errno(EINVAL),
-          [](R, S state, O op) { return Binds(state, op) && op.gmem == -2; }, Shown::kByScenarios},
+          [](R, S state, O op) { return Binds(state, op) && op.gmem == -2; }},
     Check{Kind::kSetRegion, "region-gmem-beyond-file", "the range leaves the file", "GMEM-20",
           Errno(EINVAL),
           [](R, S state, O op) {
             const GuestMemfd* file = FileToBind(state, op);
             return Binds(state, op) && file != nullptr &&
                    PageOf(op.gmem_offset) + PageOf(op.size) > file->pages;
-          },
-          Shown::kByScenarios},
+          }},
     Check{Kind::kSetRegion, "region-beyond-address-width",
           "a new slot ends beyond the guest addresses", "MEMSLOT-15", Errno(EINVAL),
           [](R rules, S state, O op) {
@@ -167,8 +164,7 @@ const std::array kChecks{
           }},
     Check{Kind::kSetRegion, "region-gmem-bound-twice", "a page of the file is bound already",
           "GMEM-21", Errno(EEXIST),
-          [](R, S state, O op) { return Binds(state, op) && op.gmem >= 0 && IsBound(state, op); },
-          Shown::kByScenarios},
+          [](R, S state, O op) { return Binds(state, op) && op.gmem >= 0 && IsBound(state, op); }},
     Check{Kind::kPreFault, "prefault-flags", "a flag is set", "PREFAULT-03", Errno(EINVAL),
           [](R, S, O op) { return op.flags != 0; }},
     Check{Kind::kPreFault, "prefault-unaligned", "the range is unaligned", "PREFAULT-04",

@@ -99,31 +99,29 @@ const std::
                   "GMEM-02", Errno(ENOTTY), [](R rules, S, O) { return !rules.guest_memfd; }, kOwn},
             Check{Kind::kCreateGuestMemfd, "gmem-flags", "a flag is not supported for this VM",
                   "GMEM-04", Errno(EINVAL),
-                  [](R rules, S, O op) { return (op.flags & ~FileFlags(rules)) != 0; }, kOwn},
-            Check{
-                Kind::kCreateGuestMemfd, "gmem-size", "the size is not positive, or unaligned",
-                "GMEM-06", Errno(EINVAL),
-                [](R, S, O op) { return static_cast<int64_t>(op.size) <= 0 || Unaligned(op.size); },
-                kOwn},
+                  [](R rules, S, O op) { return (op.flags & ~FileFlags(rules)) != 0; }},
+            Check{Kind::kCreateGuestMemfd, "gmem-size", "the size is not positive, or unaligned",
+                  "GMEM-06", Errno(EINVAL),
+                  [](R, S, O op) {
+                    return static_cast<int64_t>(op.size) <= 0 || Unaligned(op.size);
+                  }},
             Check{Kind::kAllocateGuestMemfd, "gmem-allocate-mode", "the mode is another one",
-                  "GMEM-15", Errno(EOPNOTSUPP), [](R, S, O op) { return op.flags != kKeepSize; },
-                  kOwn},
+                  "GMEM-15", Errno(EOPNOTSUPP), [](R, S, O op) { return op.flags != kKeepSize; }},
             Check{Kind::kAllocateGuestMemfd, "gmem-allocate-unaligned", "the range is unaligned",
                   "GMEM-15", Errno(EINVAL),
-                  [](R, S, O op) { return Unaligned(op.address) || Unaligned(op.size); }, kOwn},
+                  [](R, S, O op) { return Unaligned(op.address) || Unaligned(op.size); }},
             Check{Kind::kAllocateGuestMemfd, "gmem-allocate-beyond", "the range leaves the file",
                   "GMEM-15", Errno(EINVAL),
                   [](R, S state, O op) {
                     return PageOf(op.address + op.size) > FileOf(state, op)->pages;
-                  },
-                  kOwn},
+                  }},
             Check{Kind::kPunchGuestMemfd, "gmem-punch-unaligned", "the range is unaligned",
                   "GMEM-15", Errno(EINVAL),
-                  [](R, S, O op) { return Unaligned(op.address) || Unaligned(op.size); }, kOwn},
+                  [](R, S, O op) { return Unaligned(op.address) || Unaligned(op.size); }},
             Check{Kind::kReadHost, "gmem-host-read", "the host may not have the page", "GMEM-12",
-                  Errno(EFAULT), IsOutOfReach, kOwn},
+                  Errno(EFAULT), IsOutOfReach},
             Check{Kind::kWriteHost, "gmem-host-write", "the host may not have the page", "GMEM-12",
-                  Errno(EFAULT), IsOutOfReach, kOwn},
+                  Errno(EFAULT), IsOutOfReach},
 
             // --- KVM_SET_MEMORY_ATTRIBUTES: virt/kvm/kvm_main.c:kvm_vm_ioctl_set_mem_attributes
             Check{Kind::kSetAttributes, "attributes-absent", "the kernel has no private memory",

@@ -23,6 +23,7 @@ bool MayBeGone(const State& state, const Operation& op) {
 }
 
 void Close(const Rules& rules, State& state, int32_t gmem) {
+  if (rules.planted.Is(Bug::kCloseIsIgnored)) return;
   state.files[static_cast<std::size_t>(gmem)].closed = true;
   std::erase_if(state.entries, [&](const Entry& entry) {
     const Slot* slot = state.FindSlot(entry.space, entry.gfn);

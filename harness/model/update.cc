@@ -101,7 +101,7 @@ void DropEntries(const Rules& rules, State& state, const Slot& slot, bool moved)
   if (!rules.planted.Is(Bug::kPrivatePagesOutliveSlot)) {
     DropSecureEntries(rules, state, slot.gfn, slot.gfn + slot.pages - 1);
   }
-  bool all = state.zap_all_quirk;
+  bool all = rules.vm_type == VmType::kDefault && state.zap_all_quirk;
   if (rules.planted.Is(Bug::kDeleteSparesOthersDespiteQuirk)) all = false;
   if (rules.planted.Is(Bug::kDeleteDropsOthersWithoutQuirk)) all = true;
   if (all) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "harness/base/check.h"
+#include "harness/base/patience.h"
 #include "harness/base/tape.h"
 #include "harness/liveness/in_flight.h"
 #include "harness/liveness/watchdog.h"
@@ -75,7 +76,7 @@ bool Actor::WaitBlockedAgainIn(std::string_view function, uint64_t waits) const 
 
 bool Actor::WaitSeenIn(std::string_view function, uint64_t least_waits) const {
   return WaitUntil([&] { return Done() || IsSeenIn(function, least_waits); },
-                   Clock::now() + kPatience) &&
+                   GiveUpAfter(kPatience)) &&
          !Done();
 }
 

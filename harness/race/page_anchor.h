@@ -19,6 +19,7 @@
 #include <cerrno>
 
 #include "harness/abi/userfaultfd.h"
+#include "harness/base/patience.h"
 #include "harness/base/tape.h"
 
 namespace kct {
@@ -36,7 +37,7 @@ class PageAnchor {
   // Whether somebody is parked there now; looks for kPatience.
   bool WaitReached() {
     const bool reached =
-        uffd_.NextFault(Clock::now() + kPatience) == PageFault{page_, FaultKind::kMissing};
+        uffd_.NextFault(GiveUpAfter(kPatience)) == PageFault{page_, FaultKind::kMissing};
     if (reached) PutOnTape(TapeKind::kSeenInPage, page_.value);
     return reached;
   }

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "harness/base/check.h"
+#include "harness/base/patience.h"
 #include "harness/liveness/in_flight.h"
 #include "harness/race/aim.h"
 
@@ -35,7 +36,7 @@ class Rounds {
         start_line_(start_line),
         restore_(restore),
         aim_(random),
-        deadline_(Clock::now() + options.patience),
+        deadline_(GiveUpAfter(options.patience)),
         calls_(history.actors.size()),
         delays_(history.actors.size()) {}
 

@@ -57,7 +57,8 @@ Translated Region(const VmEvents::Call& of) {
   region.call.op.gmem_offset = words[6];
   // What the file and the offset must be the model does not know.
   if (event.returned && event.ret < 0) region.call.refused = true;
-  if (event.returned && event.ret == 0 && of.file < 0) {
+  const bool binds = words[3] != 0 && event.returned && event.ret == 0;
+  if (binds && of.file < 0) {
     return Unknown("a slot with a guest_memfd of unknown origin");
   }
   return region;
@@ -77,24 +78,21 @@ Translated PreFault(const VmEvents::Call& of, uint64_t first_signal) {
       call.seen.error == Errno(EINTR) || (call.seen.error == Errno() && event.after[1] != 0);
   call.op.may_be_interrupted = event.returned && stopped && first_signal <= event.end;
   const uint64_t reason_before = event.note[0], reason_after = event.note[1];
-  if (Has(event, EFAULT)) {
+  if (Has(event, EFAULT) || Has(event, EHWPOISON)) {
     call.seen.memory_fault = reason_after == KVM_EXIT_MEMORY_FAULT;
     // Without a note its argument may not have been writable; with an old exit reason nobody knows
     // whether it is the same again.
     call.any_answer = !event.noted || (call.seen.memory_fault && reason_before == reason_after);
   }
-  if (Has(event, EHWPOISON)) call.any_answer = true;
   return prefault;
 }
 
 // kvm_run::immediate_exit interrupts it as well as a signal.
 Translated Run(const VmEvents::Call& of) {
   const TapeEvent& event = *of.taped.event;
-  Translated run = Call(event, {.kind = Kind::kRun,
-                                .vcpu = static_cast<uint8_t>(of.on.number),
-                                .may_be_interrupted = Has(event, EINTR)});
-  if (Has(event, EHWPOISON)) run.call.any_answer = true;
-  return run;
+  return Call(event, {.kind = Kind::kRun,
+                      .vcpu = static_cast<uint8_t>(of.on.number),
+                      .may_be_interrupted = Has(event, EINTR)});
 }
 
 Translated EnableCap(const TapeEvent& event) {

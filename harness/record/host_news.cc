@@ -19,6 +19,9 @@ HostNews::HostNews(std::span<const Taped> events) {
     const TapeEvent& event = *taped.event;
     switch (event.kind) {
       case TapeKind::kIoctl:
+      case TapeKind::kFileMapped:
+      case TapeKind::kFallocate:
+      case TapeKind::kClosed:
         break;
       case TapeKind::kSignal:
         first_signal_ = std::min(first_signal_, event.begin);
@@ -31,6 +34,8 @@ HostNews::HostNews(std::span<const Taped> events) {
         supplied_.push_back(RangeOf(event));
         break;
       case TapeKind::kMemoryChanged:
+      case TapeKind::kUnmapped:
+      case TapeKind::kPoisoned:
       case TapeKind::kWatched:
         changes_.push_back(taped);
         memory_.push_back(taped);

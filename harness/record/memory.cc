@@ -21,8 +21,12 @@ MemoryRange Behind(const Placement& place, const MemoryRange& guest) {
 
 void WrittenMemory::AddPlacement(const model::Operation& region) {
   if (region.size == 0) return;
-  const Placement place{
-      {region.address, region.size}, region.host, (region.flags & KVM_MEM_GUEST_MEMFD) != 0};
+  const bool binds = (region.flags & KVM_MEM_GUEST_MEMFD) != 0;
+  const Placement place{{region.address, region.size},
+                        region.host,
+                        !binds             ? kNoFile
+                        : region.gmem >= 0 ? region.gmem
+                                           : kUnknownFile};
   if (std::find(placements_.begin(), placements_.end(), place) == placements_.end()) {
     placements_.push_back(place);
   }
@@ -42,7 +46,7 @@ bool WrittenMemory::Knows(uint64_t gpa, uint64_t until) const {
   const MemoryRange guest{gpa, kWord};
   return std::all_of(placements_.begin(), placements_.end(), [&](const Placement& place) {
     if (!place.guest.Overlaps(guest)) return true;
-    return !place.file && KnowsHost(Behind(place, guest), until);
+    return place.file == kNoFile && KnowsHost(Behind(place, guest), until);
   });
 }
 
@@ -59,10 +63,12 @@ bool WrittenMemory::IsShown(const MemoryRange& host) const {
   });
 }
 
-bool WrittenMemory::IsOfFile(const MemoryRange& guest) const {
-  return std::any_of(placements_.begin(), placements_.end(), [&](const Placement& place) {
-    return place.file && place.guest.Overlaps(guest);
-  });
+std::vector<int32_t> WrittenMemory::FilesBehind(const MemoryRange& guest) const {
+  std::vector<int32_t> files;
+  for (const Placement& place : placements_) {
+    if (place.file != kNoFile && place.guest.Overlaps(guest)) files.push_back(place.file);
+  }
+  return files;
 }
 
 }  // namespace kct

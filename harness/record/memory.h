@@ -19,11 +19,14 @@ struct MemoryRange {
   bool operator==(const MemoryRange&) const = default;
 };
 
+inline constexpr int32_t kNoFile = -1;
+inline constexpr int32_t kUnknownFile = -2;  // it has one, of which nothing is known
+
 // Where a slot was, at any time.
 struct Placement {
   MemoryRange guest;
   uint64_t host;
-  bool file;  // its memory is a guest_memfd
+  int32_t file;  // number of the guest_memfd that its memory is; kNoFile: of the host
   bool operator==(const Placement&) const = default;
 };
 
@@ -45,7 +48,8 @@ class WrittenMemory {
   bool KnowsHost(const MemoryRange& host, uint64_t until) const;
   // Whether a slot has ever shown this host memory.
   bool IsShown(const MemoryRange& host) const;
-  bool IsOfFile(const MemoryRange& guest) const;
+  // The numbers of all files that have ever been behind some of it.
+  std::vector<int32_t> FilesBehind(const MemoryRange& guest) const;
   const std::vector<Placement>& placements() const { return placements_; }
 
  private:

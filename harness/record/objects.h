@@ -45,6 +45,13 @@ struct VmEvents {
     const ProgramRun* run;
   };
   std::vector<Program> programs;  // in the order of loading
+  // What was done to a guest_memfd other than by ioctls; to a mapping of it, too.
+  struct FileEvent {
+    Taped taped;
+    int32_t file;
+    uint64_t offset = 0;  // of an event about memory
+  };
+  std::vector<FileEvent> file_events;  // by begin
 };
 
 // All events, by begin.

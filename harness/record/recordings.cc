@@ -9,6 +9,7 @@
 
 #include "harness/record/accesses.h"
 #include "harness/record/calls.h"
+#include "harness/record/files.h"
 #include "harness/record/host_news.h"
 #include "harness/record/memory.h"
 #include "harness/record/objects.h"
@@ -39,7 +40,7 @@ bool Overlap(const RecordedCall& a, const RecordedCall& b) {
 class Assembly {
  public:
   Assembly(const TapeContents& tape, const HostNews& news, const VmEvents& vm)
-      : tape_(tape), news_(news), vm_(vm), cut_(tape.ends_at) {}
+      : tape_(tape), news_(news), vm_(vm), files_(vm), cut_(tape.ends_at) {}
 
   // All that can be told of the calls alone: where slots were.
   void AddCalls() {
@@ -47,6 +48,7 @@ class Assembly {
     if (vm_.vcpus > static_cast<int>(model::kMostVcpus)) {
       Cut(vm_.created_at, "more vCPUs than the model has");
     }
+    std::size_t files_made = 0;
     for (const VmEvents::Call& call : vm_.calls) {
       Translated translated = Translate(call, news_.first_signal());
       if (translated.what == Translated::What::kUnknown) {
@@ -54,6 +56,10 @@ class Assembly {
       }
       if (translated.what != Translated::What::kCall) continue;
       translated.call.lane = LaneOf(call.taped.thread);
+      if (translated.call.op.kind == Kind::kCreateGuestMemfd && ++files_made > model::kMostFiles) {
+        Cut(call.taped.event->begin, "more files than the model has");
+        continue;
+      }
       if (IsUpdate(translated.call)) memory_.AddPlacement(translated.call.op);
       Add(translated.call, call.taped.thread);
     }
@@ -71,6 +77,7 @@ class Assembly {
     ForgetUnknownWriters(accesses);
     for (const RecordedCall& access : accesses.calls) AddAccess(access);
     AddHostMemory();
+    AddFiles();
     AddDroppedRoots();
     for (RecordedCall& call : calls_) JudgeLessWhereLessIsKnown(call, accesses);
     return Sorted(rules);
@@ -108,8 +115,9 @@ class Assembly {
     }
     for (const Taped& taped : news_.memory()) {
       const TapeEvent& event = *taped.event;
-      const bool changed =
-          event.kind == TapeKind::kMemoryChanged || event.kind == TapeKind::kMemoryLent;
+      const bool changed = event.kind == TapeKind::kMemoryChanged ||
+                           event.kind == TapeKind::kUnmapped || event.kind == TapeKind::kPoisoned ||
+                           event.kind == TapeKind::kMemoryLent;
       const bool dropped = event.kind == TapeKind::kDrop &&
                            PagesInTheStory(RangeOf(event)).size() > kMostPagesOfADrop;
       if (changed || dropped) memory_.ForgetHost(RangeOf(event), event.begin);
@@ -147,6 +155,15 @@ class Assembly {
     access.lane = LaneNamed(fmt::format("guest {}", access.op.vcpu));
     if (access.op.size != 0 && !memory_.Knows(access.op.address, access.end)) access.op.size = 0;
     Add(access, kNoThread);
+  }
+
+  void AddFiles() {
+    for (const FileStory::Call& one : files_.calls()) {
+      if (one.call.op.gmem >= static_cast<int32_t>(model::kMostFiles)) continue;
+      RecordedCall call = one.call;
+      call.lane = LaneOf(one.thread);
+      Add(call, one.thread);
+    }
   }
 
   void AddDroppedRoots() {
@@ -191,10 +208,16 @@ class Assembly {
     switch (call.op.kind) {
       case Kind::kPreFault:
         call.op.may_fault = MayFault(call);
-        if (memory_.IsOfFile({call.op.address, call.op.size})) call.any_answer = true;
+        if (MayMissItsFile(call)) call.any_answer = true;
+        return;
+      case Kind::kAccess:
+        // KVM takes what it can't reach itself for a device.
+        call.op.may_fault = call.op.emulated && call.seen.mmio && MayFault(call);
         return;
       case Kind::kRun:
-        call.op.may_fault = call.seen.error == Errno(EFAULT) && MayFault(call);
+        call.op.may_fault =
+            call.seen.error == Errno(EFAULT) && (MayFault(call) || files_.AnyIsClosed(call.end));
+        if (call.seen.error == Errno(EHWPOISON)) call.any_answer = files_.AnyIsPoisoned(call.end);
         return;
       case Kind::kSetRegion:
         // A vCPU that waits for a page keeps it waiting as well; of that the model knows nothing.
@@ -208,13 +231,21 @@ class Assembly {
     }
   }
 
+  // Whether nobody knows what became of a file behind the range.
+  bool MayMissItsFile(const RecordedCall& prefault) const {
+    const std::vector<int32_t> files = memory_.FilesBehind({prefault.op.address, prefault.op.size});
+    return std::any_of(files.begin(), files.end(), [&](int32_t file) {
+      return file == kUnknownFile || files_.MayBeGone(file, prefault.end);
+    });
+  }
+
   // Whether the host's memory may be what keeps a call from its end, or fails it.
   bool MayFault(const RecordedCall& call) const {
     return std::any_of(
         memory_.placements().begin(), memory_.placements().end(), [&](const Placement& place) {
           MemoryRange host{place.host, place.guest.size};
-          if (call.op.kind == Kind::kPreFault) {
-            const MemoryRange guest{call.op.address, call.op.size};
+          if (call.op.kind == Kind::kPreFault || call.op.kind == Kind::kAccess) {
+            const MemoryRange guest{call.op.address, std::max<uint64_t>(call.op.size, 1)};
             if (!place.guest.Overlaps(guest)) return false;
             host = Behind(place, guest);
           }
@@ -373,6 +404,7 @@ class Assembly {
   const TapeContents& tape_;
   const HostNews& news_;
   const VmEvents& vm_;
+  const FileStory files_;
   uint64_t cut_;
   bool is_cut_ = false;
   std::vector<std::string> notes_;

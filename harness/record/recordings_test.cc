@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <fcntl.h>
+
 #include <cerrno>
 
 #include "harness/abi/uapi.h"
@@ -181,6 +183,92 @@ TEST(Recordings, AskForTheReasonOfAnEfault) {
     TapeEvent& event = tape.PreFault(kMain, 4, 0, EFAULT);
     event.noted = true;
     EXPECT_EQ(tape.Judged(), unmapped ? Answer::kExplained : Answer::kContradicted);
+  }
+}
+
+// A file of two pages, and a slot on it.
+constexpr int kFile = 12;
+constexpr uint64_t kMapped = 0x7e0000000000;
+
+void AddFileSlot(TapeWriter& tape) {
+  tape.Ioctl(kMain, kVm, KVM_CREATE_GUEST_MEMFD,
+             {2 * kPageSize, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED}, kFile);
+  tape.Ioctl(kMain, kVm, KVM_SET_USER_MEMORY_REGION2,
+             {1, KVM_MEM_GUEST_MEMFD, kGpa, 2 * kPageSize, 0, kFile, 0});
+}
+
+// A prefault whose failure KVM describes in kvm_run, or not.
+void PutFailedPreFault(TapeWriter& tape, int error, bool described) {
+  TapeEvent& event = tape.PreFault(kMain, 2, 0, error);
+  event.noted = true;
+  event.note = {KVM_EXIT_UNKNOWN, described ? uint64_t{KVM_EXIT_MEMORY_FAULT} : KVM_EXIT_UNKNOWN};
+}
+
+// A prefault misses its file if that was closed, and says so.
+TEST(Recordings, KnowTheLastCloseOfAFile) {
+  for (const bool closed : {false, true}) {
+    for (const bool described : {false, true}) {
+      TapeWriter tape;
+      AddFileSlot(tape);
+      if (closed) tape.Put(kMain, TapeKind::kClosed, {}).fd = kFile;
+      PutFailedPreFault(tape, EFAULT, described);
+      EXPECT_EQ(tape.Judged(), closed && described ? Answer::kExplained : Answer::kContradicted);
+    }
+    TapeWriter tape;
+    AddFileSlot(tape);
+    if (closed) tape.Put(kMain, TapeKind::kClosed, {}).fd = kFile;
+    tape.PreFault(kMain, 2, 2);
+    EXPECT_EQ(tape.Judged(), closed ? Answer::kContradicted : Answer::kExplained);
+  }
+}
+
+// A descriptor that another thread closed while the vCPU was being made is not the vCPU's.
+TEST(Recordings, TellClosesOfOneNumberApart) {
+  TapeWriter tape;
+  TapeEvent& made = tape.Ioctl(kMain, kVm, KVM_CREATE_VCPU, {}, kFile);
+  tape.Put(kOther, TapeKind::kClosed, {}).fd = kFile;
+  made.end = tape.Now() + 1;
+  tape.Region(kMain, 1);
+  TapeEvent& prefault = tape.PreFault(kMain, 1, 1);
+  prefault.fd = kFile;
+  EXPECT_THAT(tape.Only().calls, SizeIs(2));
+}
+
+// While a file is mapped nobody knows whether a close was the last.
+TEST(Recordings, LeaveTheCloseOfAMappedFileOpen) {
+  for (const bool unmapped : {false, true}) {
+    TapeWriter tape;
+    AddFileSlot(tape);
+    tape.Put(kMain, TapeKind::kFileMapped, {kMapped, 2 * kPageSize, 1}).fd = kFile;
+    if (unmapped) tape.Put(kMain, TapeKind::kUnmapped, {kMapped, 2 * kPageSize});
+    tape.Put(kMain, TapeKind::kClosed, {}).fd = kFile;
+    tape.PreFault(kMain, 2, 2);
+    EXPECT_EQ(tape.Judged(), unmapped ? Answer::kContradicted : Answer::kExplained);
+  }
+}
+
+// A page has failed if it was poisoned, and until the file has another one.
+TEST(Recordings, KnowThePoisonOfAFile) {
+  for (const bool poisoned : {false, true}) {
+    for (const bool punched : {false, true}) {
+      TapeWriter tape;
+      AddFileSlot(tape);
+      tape.Put(kMain, TapeKind::kFileMapped, {kMapped, 2 * kPageSize, 1}).fd = kFile;
+      if (poisoned) {
+        TapeEvent& poison = tape.Put(kMain, TapeKind::kPoisoned, {kMapped + kPageSize, kPageSize});
+        poison.ret = -1;
+        poison.error = Errno(EBUSY);
+      }
+      if (punched) {
+        TapeEvent& punch =
+            tape.Put(kMain, TapeKind::kFallocate,
+                     {kPageSize, kPageSize, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE});
+        punch.fd = kFile;
+      }
+      // The first page can be had in any case.
+      tape.PreFault(kMain, 2, 1);
+      EXPECT_EQ(tape.Judged(), poisoned && !punched ? Answer::kExplained : Answer::kContradicted);
+    }
   }
 }
 

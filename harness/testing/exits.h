@@ -27,6 +27,11 @@ MATCHER_P(IsOut, port, fmt::format("is an OUT to port {:#x}", port)) {
   return arg.kind == ExitKind::kIo && arg.io.direction == Direction::kWrite && arg.io.port == port;
 }
 
+// KVM_RUN has failed with this errno, and says which memory it could not get.
+MATCHER_P(IsMemoryFault, error, fmt::format("is a memory fault, {}", Errno(error).Name())) {
+  return arg.kind == ExitKind::kMemoryFault && arg.call.error == Errno(error);
+}
+
 // KVM has given up, for this reason.
 MATCHER_P(IsInternalError, suberror, fmt::format("is KVM internal error {}", suberror)) {
   return arg.kind == ExitKind::kInternalError &&

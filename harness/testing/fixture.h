@@ -4,6 +4,7 @@
 //
 //   class PrefaultProgress : public VmTest<Need::kTdp, Need::kPrefault> {};
 //   class PrefaultRacingDelete : public RaceTest<Need::kTdp, Need::kPrefault> {};
+//   class NotifierSource : public EachTest<TestKind::kAbi, Sources> {};  // for KCT_TEST_P
 //
 // Scenes are set by local objects in the test, not by the fixture.
 #pragma once
@@ -47,6 +48,33 @@ using VmTest = TestOfKind<TestKind::kAbi, needs...>;
 // Calls that meet.
 template <Need... needs>
 using RaceTest = TestOfKind<TestKind::kRace, needs...>;
+
+// The same for each of a list: `List` has
+//   static const std::vector<Item>& All();
+//   static TestSubject SubjectOf(const Item&);
+// and GetParam() is an Item.
+template <TestKind kind, typename List, Need... needs>
+class EachTest : public NeedyTest, public testing::WithParamInterface<typename List::Item> {
+ public:
+  static constexpr TestKind kKind = kind;
+  static std::vector<Need> Needs() { return {needs...}; }
+  static auto Parameters() { return testing::ValuesIn(List::All()); }
+  static TestSubject SubjectOf(const typename List::Item& item) { return List::SubjectOf(item); }
+  static std::string NameOf(const testing::TestParamInfo<typename List::Item>& info) {
+    return SubjectOf(info.param).name;
+  }
+  static std::vector<TestSubject> Subjects() {
+    std::vector<TestSubject> subjects;
+    for (const auto& item : List::All()) subjects.push_back(SubjectOf(item));
+    return subjects;
+  }
+
+ protected:
+  void SetUp() override {
+    SkipUnless(Needs());
+    SkipUnless(SubjectOf(this->GetParam()).needs);
+  }
+};
 
 }  // namespace kct
 

@@ -49,6 +49,16 @@ void LosePage(const kvm_userspace_memory_region& region) {
   std::memset(reinterpret_cast<void*>(region.userspace_addr), 0, kPage.count);
 }
 
+// A memfd of three pages, at the descriptor `fd`, which is closed; -1: at another one.
+int MakeMemfd(int fd) {
+  const int memfd = memfd_create("no guest_memfd", 0);
+  (void)!ftruncate(memfd, static_cast<off_t>(Pages(3).count));
+  if (fd < 0) return memfd;
+  dup2(memfd, fd);
+  close(memfd);
+  return fd;
+}
+
 // The last arguments are a block that may return an answer; without one the kernel's stands.
 #define KCT_LIE(name, description, ...)                                                       \
   Lie {                                                                                       \
@@ -211,6 +221,33 @@ const std::array kLies{
               if (IsRegion(request) && Region(argument).memory_size == 0 &&
                   (Region(argument).flags & KVM_MEM_GUEST_MEMFD) != 0) {
                 LosePage(Region(argument));
+              }
+            }),
+    KCT_LIE("gmem-is-a-memfd", "a new guest_memfd is a memfd of three pages",
+            {
+              if (request == KVM_CREATE_GUEST_MEMFD) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                return answer.ret < 0 ? answer : RawAnswer{MakeMemfd(answer.ret), Errno()};
+              }
+            }),
+    KCT_LIE("gmem-claims-success", "KVM_CREATE_GUEST_MEMFD that failed returns a descriptor",
+            {
+              if (request == KVM_CREATE_GUEST_MEMFD) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                return answer.ret < 0 ? RawAnswer{MakeMemfd(-1), Errno()} : answer;
+              }
+            }),
+    KCT_LIE("gmem-refuses", "KVM_CREATE_GUEST_MEMFD returns EINVAL",
+            {
+              if (request == KVM_CREATE_GUEST_MEMFD) return Failure(EINVAL);
+            }),
+    KCT_LIE("gmem-slot-is-plain", "a slot on a guest_memfd is one on userspace_addr",
+            {
+              if (request == KVM_SET_USER_MEMORY_REGION2) {
+                Region(argument).flags &= ~uint32_t{KVM_MEM_GUEST_MEMFD};
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                Region(argument).flags |= KVM_MEM_GUEST_MEMFD;
+                return answer;
               }
             }),
     KCT_LIE("dirty-logging-loses-a-page",

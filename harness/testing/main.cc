@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "harness/abi/taped_backend.h"
+#include "harness/base/patience.h"
 #include "harness/base/verdict.h"
 #include "harness/liveness/kernel_log.h"
 #include "harness/liveness/watchdog.h"
@@ -28,6 +29,7 @@ struct Flags {
   int events_fd = -1;
   std::string_view lie;
   bool judge = false;
+  unsigned slowness = 1;
   std::string_view ctest_runner;
   enum class Target { kKernel, kModel } target = Target::kKernel;
   model::Planted planted;
@@ -81,12 +83,17 @@ Result<Flags> ParseFlags(int argc, char** argv) {
       if (!ParseNumber(*fd, flags.events_fd)) {
         return MakeError("--events={}: expected a file descriptor", *fd);
       }
+    } else if (auto slowness = ValueOf(argument, "--slowness")) {
+      if (!ParseNumber(*slowness, flags.slowness) || flags.slowness == 0) {
+        return MakeError("--slowness={}: expected a number from 1 on", *slowness);
+      }
     } else if (auto lie = ValueOf(argument, "--lie")) {
       flags.lie = *lie;
     } else {
       return MakeError(
           "{}: unknown; expected --seed=N, --events=FD, --lie=NAME, --target=kernel|model, "
-          "--plant=BUG, --judge, --list-json, --list-lies, --list-bugs, --list-ctest=RUNNER or a "
+          "--plant=BUG, --slowness=N, --judge, --list-json, --list-lies, --list-bugs, "
+          "--list-ctest=RUNNER or a "
           "flag of GoogleTest",
           argument);
     }
@@ -149,6 +156,7 @@ class VerdictListener : public testing::EmptyTestEventListener {
 
 int RunTests(const Flags& flags) {
   ReportEventsTo(flags.events_fd);
+  SetSlowness(flags.slowness);
   if (flags.judge) JudgeHistories();
   std::optional<ModelTarget> model;
   if (flags.target == Flags::Target::kModel) model.emplace(flags.planted);

@@ -4,6 +4,8 @@
 #include <cpuid.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "harness/liveness/in_flight.h"
 
 namespace kct {
@@ -32,6 +34,11 @@ void ModelTarget::BeginTest(const TestEntry& test) {
   rules.two_dimensional_paging = PagingMode(test.needs) != "shadow";
   const int width = rules.two_dimensional_paging ? HostAddressWidth() : kArchitecturalWidth;
   rules.first_gfn_beyond = uint64_t{1} << (width - 12);
+  // A stock kernel has no private memory. Tests of it get a kernel of their own, as on a VM.
+  const bool has_private =
+      std::find(test.needs.begin(), test.needs.end(), Need::kSwProtected) != test.needs.end();
+  rules.lacks_attributes = !has_private;
+  rules.supported_attributes = has_private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
   rules.planted = planted_;
   kvm_.PowerOn(rules);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 
 #include "harness/abi/host.h"
 #include "harness/kvm/kvm.h"
@@ -43,6 +44,14 @@ std::optional<Missing> LacksMmioTurn() {
                  fmt::format("in {} the age of MMIO entries takes minutes to come round", release)};
 }
 
+std::optional<Missing> LacksTwoNodes() {
+  std::ifstream file("/sys/devices/system/node/has_memory");
+  std::string nodes;
+  file >> nodes;
+  if (nodes.find_first_of(",-") != std::string::npos) return std::nullopt;
+  return Missing{"one-memory-node", fmt::format("nodes with memory: {}", nodes)};
+}
+
 std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
   switch (need) {
     case Need::kPrefault:
@@ -54,6 +63,9 @@ std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
       return LacksBits(kvm, KVM_CAP_GUEST_MEMFD_FLAGS,
                        GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED, "no-guest-memfd",
                        "KVM_CAP_GUEST_MEMFD_FLAGS");
+    case Need::kSwProtected:
+      return LacksBits(kvm, KVM_CAP_VM_TYPES, 1 << KVM_X86_SW_PROTECTED_VM,
+                       "no-software-protected-vms", "KVM_CAP_VM_TYPES");
     case Need::kReadonlyMem:
       return LacksCapability(kvm, KVM_CAP_READONLY_MEM, 1, "no-readonly-slots",
                              "KVM_CAP_READONLY_MEM");
@@ -79,6 +91,7 @@ std::optional<Missing> Lacks(Need need) {
   if (need == Need::kTdp) return LacksPaging(Paging::kTdp);
   if (need == Need::kShadow) return LacksPaging(Paging::kShadow);
   if (need == Need::kMmioTurn) return LacksMmioTurn();
+  if (need == Need::kTwoNodes) return LacksTwoNodes();
   if (need == Need::kRoot) {
     if (CurrentHost().ShowsTheKernel()) return std::nullopt;
     return Missing{"not-root", "kernel stacks and module parameters are for root"};
@@ -91,6 +104,7 @@ std::optional<Missing> Lacks(Need need) {
     if (CurrentHost().RunsMachineCode()) return std::nullopt;
     return Missing{"no-cpu", "the guest of the model carries out programs, not machine code"};
   }
+  if (need >= Need::kHostMemory && need <= Need::kOtherNode) return LacksOfMemory(need);
   Result<Kvm> kvm = Kvm::Open();
   if (!kvm) return Missing{"no-kvm", kvm.error().message};
   return LacksCapabilityFor(need, *kvm);
@@ -102,7 +116,7 @@ std::string_view PagingMode(const std::vector<Need>& needs) {
   };
   if (has(Need::kBothPagings)) return "both";
   if (has(Need::kShadow)) return "shadow";
-  if (has(Need::kTdp) || has(Need::kPrefault)) return "tdp";
+  if (has(Need::kTdp) || has(Need::kPrefault) || has(Need::kSwProtected)) return "tdp";
   return "any";
 }
 

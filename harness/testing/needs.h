@@ -16,6 +16,8 @@ enum class Need {
   kPrefault,     // KVM_CAP_PRE_FAULT_MEMORY reads 1
   kRegion2,      // KVM_SET_USER_MEMORY_REGION2
   kGuestMemfd,   // guest_memfd that can be mapped and is shared from the start
+  kTwoNodes,     // two nodes with memory
+  kSwProtected,  // software-protected VMs: private memory on any CPU
   kReadonlyMem,  // read-only slots
   kZapAllQuirk,  // the quirk SLOT_ZAP_ALL can be turned off
   kDirtyRing,    // KVM_CAP_DIRTY_LOG_RING
@@ -25,7 +27,19 @@ enum class Need {
   kRoot,         // kernel stacks, module parameters
   kFrames,       // physical frames of pages
   kCpu,          // a CPU that runs machine code: interrupts, 16-bit code
-  kBothPagings,  // a run in each paging mode, to be compared (ReportView); nothing of one alone
+  // --- of the memory of the host (needs_of_memory.cc)
+  kHostMemory,    // KVM hears of whatever the kernel does to it; all below need that as well
+  kThp,           // huge pages on demand
+  kHugetlb,       // reserved huge pages, or the right to reserve some
+  kKsm,           // pages that are merged
+  kSoftDirty,     // soft-dirty bits
+  kGuardRegions,  // MADV_GUARD_INSTALL
+  kPoison,        // the right to take pages for faulty
+  kUffdProtect,   // userfaultfd that holds up writes of the kernel, too
+  kUffdMove,      // UFFDIO_MOVE
+  kIdlePages,     // pages that can be marked as idle
+  kOtherNode,     // a memory node to move pages to
+  kBothPagings,   // a run in each paging mode, to be compared (ReportView); nothing of one alone
 };
 
 struct Missing {
@@ -35,6 +49,8 @@ struct Missing {
 
 // Looks at this machine. None: the need is met.
 std::optional<Missing> Lacks(Need need);
+// Of the needs of memory only.
+std::optional<Missing> LacksOfMemory(Need need);
 
 // "tdp", "shadow", "any" or "both": the paging mode that a set of needs asks for.
 std::string_view PagingMode(const std::vector<Need>& needs);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -35,6 +36,21 @@ const TestEntry* FindTest(std::string_view fixture, std::string_view name) {
 }
 
 Registration::Registration(TestEntry entry) { Tests().push_back(std::move(entry)); }
+
+Registration::Registration(const TestEntry& claim, const std::vector<TestSubject>& subjects) {
+  for (const TestSubject& subject : subjects) {
+    TestEntry test = claim;
+    test.name += "/" + subject.name;
+    test.needs.insert(test.needs.end(), subject.needs.begin(), subject.needs.end());
+    for (const ClauseId& clause : subject.clauses) {
+      const auto same = [&](const ClauseId& other) { return other.text() == clause.text(); };
+      if (std::none_of(test.clauses.begin(), test.clauses.end(), same)) {
+        test.clauses.push_back(clause);
+      }
+    }
+    Tests().push_back(std::move(test));
+  }
+}
 
 std::string ListAsJson(std::string_view suite) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();

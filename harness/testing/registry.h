@@ -6,6 +6,15 @@
 //     …
 //   }
 //
+// A claim about each of a list of things is one test a thing, "Fixture.Claim/thing", with what that
+// thing needs and its clauses besides those of the claim. The fixture is an EachTest (fixture.h):
+//
+//   // Whatever the source did, the guest sees it.
+//   KCT_TEST_P(NotifierSource, ShowsWhatItDid, "MN-04") {
+//     … GetParam() …
+//   }
+//   KCT_INSTANTIATE(NotifierSource);
+//
 // The first clause is the claim of the test: a stall is a breach of it. A failure blames all
 // clauses of the test, or the one of an enclosing SCOPED_CLAUSE. A clause that docs/spec does not
 // have is a compile error.
@@ -24,7 +33,7 @@ enum class TestKind { kAbi, kRace };
 
 struct TestEntry {
   std::string_view fixture;
-  std::string_view name;
+  std::string name;
   std::string_view file;
   int line;
   TestKind kind;
@@ -39,8 +48,16 @@ const std::vector<TestEntry>& AllTests();
 // nullptr: no KCT_TEST of that name.
 const TestEntry* FindTest(std::string_view fixture, std::string_view name);
 
+// One of the things that a KCT_TEST_P is about.
+struct TestSubject {
+  std::string name;
+  std::vector<Need> needs;
+  std::vector<ClauseId> clauses;
+};
+
 struct Registration {
   explicit Registration(TestEntry entry);
+  Registration(const TestEntry& claim, const std::vector<TestSubject>& subjects);
 };
 
 // The path of a source file as it is in the repository; __FILE__ is as the compiler was called.
@@ -57,3 +74,14 @@ std::string ListAsCTest(std::string_view suite, std::string_view runner);
   static const ::kct::Registration kct_registration_##fixture##_##name(::kct::TestEntry{      \
       #fixture, #name, __FILE__, __LINE__, fixture::kKind, fixture::Needs(), {__VA_ARGS__}}); \
   TEST_F(fixture, name)
+
+#define KCT_TEST_P(fixture, name, ...)                                                           \
+  static const ::kct::Registration kct_registration_##fixture##_##name(                          \
+      ::kct::TestEntry{                                                                          \
+          #fixture, #name, __FILE__, __LINE__, fixture::kKind, fixture::Needs(), {__VA_ARGS__}}, \
+      fixture::Subjects());                                                                      \
+  TEST_P(fixture, name)
+
+// Once for each fixture, after its tests.
+#define KCT_INSTANTIATE(fixture) \
+  INSTANTIATE_TEST_SUITE_P(, fixture, fixture::Parameters(), fixture::NameOf)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KVM remembers which addresses were MMIO; an update of the slots makes it forget.
+#include "harness/base/patience.h"
 #include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/guest_scene.h"
@@ -76,7 +77,7 @@ constexpr Duration kPatience = 100s;           // enough for 700 us an update
 // Toggles dirty logging of a slot so many times: each is one update and drops nothing, so that
 // what KVM remembers has only its age to tell that it is old. The toggles made when patience ends.
 uint64_t Toggle(Memslot& slot, uint64_t times) {
-  const Instant deadline = Clock::now() + kPatience;
+  const Instant deadline = GiveUpAfter(kPatience);
   uint64_t done = 0;
   while (done < times && Clock::now() < deadline) {
     if (!slot.SetFlags(slot.region().flags ^ KVM_MEM_LOG_DIRTY_PAGES).ok()) break;

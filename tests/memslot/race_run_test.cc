@@ -3,6 +3,7 @@
 #include <atomic>
 #include <set>
 
+#include "harness/base/patience.h"
 #include "harness/race/actor.h"
 #include "harness/race/page_anchor.h"
 #include "harness/race/race.h"
@@ -314,7 +315,7 @@ KCT_TEST(MemslotAnchoredRun, AnAccessWaitsForTheMove, "MEMSLOT-27", "MEMSLOT-45"
   ASSERT_REACHED(move.WaitBlockedIn("synchronize_srcu"), "the move is held up");
 
   run.Start([&] { return (guest_exit = scene.cpu.Run()).call.Record(); });
-  ASSERT_REACHED(WaitUntil([&] { return scene.cpu.Progress() > 0; }, Clock::now() + 5s),
+  ASSERT_REACHED(WaitUntil([&] { return scene.cpu.Progress() > 0; }, GiveUpAfter(5s)),
                  "the guest comes to its access");
   EXPECT_FALSE(run.FinishBy(Clock::now() + 100ms)) << "KVM_RUN did not wait";
   ReportAnchoredMeeting("an access met the move half way");

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/base/patience.h"
 #include "harness/liveness/in_flight.h"
 #include "harness/race/actor.h"
 #include "harness/testing/exits.h"
@@ -85,7 +86,7 @@ void ExpectExitAfterLosing(GuestCpu& cpu, const Memslot& slot) {
   GuestExit guest_exit;
   Actor run("run");
   run.Start([&] { return (guest_exit = cpu.Run()).call.Record(); });
-  ASSERT_REACHED(cpu.WaitUntilProgress(Clock::now() + 5s), "the guest loops");
+  ASSERT_REACHED(cpu.WaitUntilProgress(GiveUpAfter(5s)), "the guest loops");
 
   EXPECT_THAT(slot.Delete(), Succeeds());
 
@@ -122,14 +123,14 @@ KCT_TEST(MemslotVcpu, NeedNotExitForAnUpdate, "MEMSLOT-37") {
     ScopedBudget budget(kLongRun);
     return scene.cpu.Run().call.Record();
   });
-  ASSERT_REACHED(looping.WaitUntilProgress(Clock::now() + 5s), "the guest loops");
+  ASSERT_REACHED(looping.WaitUntilProgress(GiveUpAfter(5s)), "the guest loops");
 
   EXPECT_THAT(scene.slot.SetFlags(KVM_MEM_LOG_DIRTY_PAGES), Succeeds());
   EXPECT_THAT(scene.slot.MoveTo(2_GiB_gpa), Succeeds());
   EXPECT_THAT(scene.slot.Delete(), Succeeds());
   EXPECT_THAT(scene.slot.Restore(), Succeeds());
 
-  EXPECT_TRUE(looping.WaitUntilProgress(Clock::now() + 5s)) << "the guest loops no more";
+  EXPECT_TRUE(looping.WaitUntilProgress(GiveUpAfter(5s))) << "the guest loops no more";
   EXPECT_FALSE(run.Done()) << "KVM_RUN came back";
   scene.cpu.RaiseFlag();
   EXPECT_THAT(run.Finish(), Succeeds());

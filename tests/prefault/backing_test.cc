@@ -10,7 +10,7 @@
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
 #include "harness/testing/scene.h"
-#include "tests/prefault/sigbus.h"
+#include "harness/testing/sigbus.h"
 
 namespace kct {
 namespace {

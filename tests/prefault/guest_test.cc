@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "harness/abi/host_memory.h"
+#include "harness/base/patience.h"
 #include "harness/guest/exit_anchor.h"
 #include "harness/guest/machine.h"
 #include "harness/race/actor.h"
@@ -127,7 +128,7 @@ KCT_TEST(PrefaultBesideGuest, WaitsForKvmRunOfItsVcpu, "PREFAULT-44") {
   ASSERT_OK(scene.cpu.Load(Program().SpinUntilFlag()));
   Actor run("run"), prefault("prefault");
   run.Start([&] { return scene.cpu.Run().call.Record(); });
-  ASSERT_REACHED(scene.cpu.WaitUntilProgress(Clock::now() + Actor::kPatience),
+  ASSERT_REACHED(scene.cpu.WaitUntilProgress(GiveUpAfter(Actor::kPatience)),
                  "the guest runs in its loop");
   prefault.Start([&] { return scene.cpu.vcpu().PreFault(scene.slot.range()); });
   // The lock itself does not show: the kernel leaves the scheduler's functions out of stacks.

@@ -4,6 +4,7 @@
 #include <array>
 #include <thread>
 
+#include "harness/base/patience.h"
 #include "harness/guest/selfcheck/selfcheck.h"
 
 namespace kct::selfcheck {
@@ -57,7 +58,7 @@ Status EndlessLoopsAreSeenAndEndWithTheFlag() {
   for (const uint64_t value : {1, 2, 3, 4}) {
     scene->Word({0}) = value;
     for (int look = 0; look < 3; ++look) {
-      if (!cpu.WaitUntilProgress(Clock::now() + kPatience)) return MakeError("no progress");
+      if (!cpu.WaitUntilProgress(GiveUpAfter(kPatience))) return MakeError("no progress");
     }
   }
   KCT_TRY_STATUS(Ended(running.Join(), ExitKind::kDone));
@@ -74,7 +75,7 @@ Status SpinUntilEndsWithTheValue() {
   KCT_TRY_STATUS(
       scene->cpu.Load(Program().SpinUntil(scene->gpa(), 11).Write64(scene->gpa() + Bytes{8}, 12)));
   Background running(scene->cpu);
-  const Instant deadline = Clock::now() + kPatience;
+  const Instant deadline = GiveUpAfter(kPatience);
   if (!scene->cpu.WaitUntilProgress(deadline)) return MakeError("no progress");
   scene->Word({0}) = 11;
   if (!WaitUntil([&] { return scene->Word({8}) == 12; }, deadline)) {
@@ -88,7 +89,7 @@ Status WaitsEndWithTheFlag() {
   KCT_TRY(const auto scene, Scene::Create());
   KCT_TRY_STATUS(scene->cpu.Load(Program().SpinUntil(scene->gpa(), 11).SpinUntilFlag()));
   Background running(scene->cpu);
-  if (!scene->cpu.WaitUntilProgress(Clock::now() + kPatience)) return MakeError("no progress");
+  if (!scene->cpu.WaitUntilProgress(GiveUpAfter(kPatience))) return MakeError("no progress");
   KCT_TRY_STATUS(Ended(running.Join(), ExitKind::kDone));
   KCT_TRY_STATUS(Same("status of the spin", static_cast<uint64_t>(scene->cpu.result(0).status),
                       static_cast<uint64_t>(guest::OpStatus::kStopped)));
@@ -121,7 +122,7 @@ Status EightCpusAddAtomically() {
     return scene->cpu.Progress() != 0 &&
            std::all_of(others.begin(), others.end(), [](auto& cpu) { return cpu.Progress() != 0; });
   };
-  const bool met = WaitUntil(all_wait, Clock::now() + kPatience);
+  const bool met = WaitUntil(all_wait, GiveUpAfter(kPatience));
   scene->Word(Pages(1)) = 1;
   for (std::thread& thread : threads) thread.join();
   if (!met) return MakeError("the vCPUs did not all begin");

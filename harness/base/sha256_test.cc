@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "ci/drift/sha256.h"
+#include "harness/base/sha256.h"
 
 #include <gmock/gmock.h>
 
