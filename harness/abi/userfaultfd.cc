@@ -57,8 +57,7 @@ uint64_t FeaturesFor(OnFault on_fault, FaultKind kinds) {
   if (on_fault == OnFault::kSigbus) features |= UFFD_FEATURE_SIGBUS;
   if (Has(kinds, FaultKind::kMinor)) features |= UFFD_FEATURE_MINOR_SHMEM;
   if (Has(kinds, FaultKind::kProtected)) {
-    features |= UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
-                UFFD_FEATURE_WP_UNPOPULATED;
+    features |= UFFD_FEATURE_PAGEFAULT_FLAG_WP;
   }
   return features;
 }
@@ -80,7 +79,8 @@ Result<uint64_t> OfferedFeatures(OnFault on_fault) {
 }
 
 Result<UniqueFd> Open(OnFault on_fault, FaultKind kinds) {
-  constexpr uint64_t kIfOffered = UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
+  constexpr uint64_t kIfOffered = UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE |
+                                  UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_WP_UNPOPULATED;
   KCT_TRY(const uint64_t offered, OfferedFeatures(on_fault));
   const uint64_t features = FeaturesFor(on_fault, kinds) | (offered & kIfOffered);
   KCT_TRY(UniqueFd fd, NewFd(on_fault));

@@ -18,6 +18,16 @@ std::optional<FaultKind> WatchedRange::FaultOf(Hva page, Use use) const {
   return std::nullopt;
 }
 
+namespace {
+
+// The planted bug that lets an access get through.
+model::Bug BugThatMisses(FaultKind kind) {
+  return kind == FaultKind::kProtected ? model::Bug::kProtectedPageIsWritten
+                                       : model::Bug::kUserfaultIsNotWaitedFor;
+}
+
+}  // namespace
+
 WatchedRange* HostPages::FindFaulting(Hva page, Use use) {
   for (WatchedRange& range : watched_) {
     if (range.FaultOf(page, use)) return &range;
@@ -33,11 +43,14 @@ PageState HostPages::BringIn(Stay& stay, Hva page, Use use, Interruptible interr
     const WatchedRange* const range = FindFaulting(page, use);
     if (range == nullptr) break;
     if (range->on_fault != OnFault::kWait) return PageState::kUnusable;
+    if (stay.world().Planted(BugThatMisses(*range->FaultOf(page, use)))) break;
     if (interruptible == Interruptible::kYes && stay.SignalPending()) {
       return PageState::kInterrupted;
     }
     if (!waited) AskFor(stay, page, use);
+    ++waiting_;
     stay.Wait({"handle_userfault", "hva_to_pfn", "kvm_mmu_faultin_pfn", "kvm_vcpu_ioctl"});
+    --waiting_;
   }
   char byte;
   if (!ReadUser(page, &byte, 1)) return PageState::kUnusable;

@@ -52,6 +52,8 @@ class HostPages {
   void Forget(const WatchedRange& range);
 
   void Poison(Hva page) { poisoned_.insert(page); }
+  // Whether a call waits for a page.
+  bool SomebodyWaits() const { return waiting_ > 0; }
 
   // Asks whoever supplies the page for it, if such a use faults. False: it does not.
   bool AskFor(Stay& stay, Hva page, Use use);
@@ -70,6 +72,7 @@ class HostPages {
   std::list<WatchedRange> watched_;
   std::set<Hva> poisoned_;
   std::vector<std::pair<Hva, Bytes>> invalidated_;
+  int waiting_ = 0;
 };
 
 }  // namespace kct::imitation

@@ -137,8 +137,32 @@ int ImitatedKvm::Madvise(Hva start, Bytes size, int advice) {
     }
   }
   if (advice == MADV_HWPOISON) return FailWith(Errno(EINVAL));
+  if (advice == MADV_POPULATE_WRITE) {
+    if (world_->Planted(model::Bug::kPopulateClaimsSuccess)) return 0;
+    const int result = madvise(Pointer(start), size.count, advice);
+    return result != 0 ? result : Populate(start, size);
+  }
   if (advice != MADV_DONTNEED) return madvise(Pointer(start), size.count, advice);
   return ChangeMemory(start, size, [&] { return madvise(Pointer(start), size.count, advice); });
+}
+
+int ImitatedKvm::Populate(Hva start, Bytes size) {
+  Stay stay(*world_);
+  for (Hva page = start; page < start + size; page = page + kPage) {
+    switch (
+        world_->pages.BringIn(stay, page, imitation::Use::kWrite, imitation::Interruptible::kYes)) {
+      case imitation::PageState::kThere:
+      case imitation::PageState::kLookAgain:
+        break;
+      case imitation::PageState::kUnusable:
+        return FailWith(Errno(EFAULT));
+      case imitation::PageState::kPoisoned:
+        return FailWith(Errno(EHWPOISON));
+      case imitation::PageState::kInterrupted:
+        return FailWith(Errno(EINTR));
+    }
+  }
+  return 0;
 }
 
 int ImitatedKvm::Mprotect(Hva start, Bytes size, int protection) {

@@ -55,6 +55,9 @@ class ImitatedKvm final : public Backend, public Host {
   int Close(int fd);
 
  private:
+  // MADV_POPULATE_WRITE of memory that user space could write.
+  int Populate(Hva start, Bytes size);
+
   std::unique_ptr<imitation::World> world_;
 };
 

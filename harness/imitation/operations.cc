@@ -144,10 +144,16 @@ model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
   return call.outcome;
 }
 
-Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu) {
-  Pending run(OfVcpu(model::Kind::kRun, vcpu));
-  while (run.phase == Phase::kCalled) {
-    const Choices choices = NextChoices(vm.rules, vm.state, run);
+Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu, uint64_t argument,
+                  ImmediateExit immediate_exit) {
+  Operation op = OfVcpu(model::Kind::kRun, vcpu);
+  op.value = argument;
+  op.flags = immediate_exit == ImmediateExit::kYes ? 1 : 0;
+  Pending run(op);
+  while (run.phase == Phase::kCalled && !run.over()) {
+    const bool held =
+        vm.rules.planted.Is(Bug::kUserfaultHoldsUpOtherVcpus) && stay.world().pages.SomebodyWaits();
+    const Choices choices = held ? Choices() : NextChoices(vm.rules, vm.state, run);
     if (choices.empty()) {
       Wait(stay, run);
     } else {
@@ -214,9 +220,9 @@ class Prefaulter {
 
   PageState BringIn(const Backing& backing) {
     const bool deaf = Planted(Bug::kPrefaultIgnoresSignals);
-    const PageState state = imitation::BringIn(stay_, backing, Use::kRead,
-                                               deaf ? Interruptible::kNo : Interruptible::kYes);
     const bool writes = Planted(Bug::kPrefaultWrites) || Planted(Bug::kPrefaultWantsWritableMemory);
+    const PageState state = imitation::BringIn(stay_, backing, writes ? Use::kWrite : Use::kRead,
+                                               deaf ? Interruptible::kNo : Interruptible::kYes);
     if (backing.file != nullptr && !Planted(Bug::kPrefaultAllocatesNothing)) {
       // Should there be no memory left, the access that comes says so.
       (void)AllocatePage(backing.file->fd.get(), backing.offset);
@@ -431,7 +437,7 @@ class Accessor {
     }
     const bool kept = vm_.kept.contains(backing.hva);
     const Use use = access_.kind == model::Access::kWrite ? Use::kWrite : Use::kRead;
-    switch (kept ? PageState::kThere : BringIn(stay_, backing, use, Interruptible::kYes)) {
+    switch (kept ? PageState::kThere : BringIn(stay_, backing, use, IsInterruptible())) {
       case PageState::kThere:
         if (!SameSlot(backing, space, page)) return;
         break;
@@ -440,8 +446,7 @@ class Accessor {
       case PageState::kInterrupted:
         return End(EINTR);
       case PageState::kPoisoned:
-        SendMemoryError(Pointer(backing.hva));
-        return End(stay_.SignalPending() ? EINTR : EFAULT);
+        return EndPoisoned(backing);
       case PageState::kUnusable:
         return End(EFAULT);
     }
@@ -462,6 +467,19 @@ class Accessor {
     }
     return stay_.world().Planted(Bug::kRunFailsOnInvalidation) &&
            pages.CountOf(backing.hva, kPage, invalidations_) > 0;
+  }
+
+  Interruptible IsInterruptible() const {
+    const Bug deaf =
+        access_.emulated ? Bug::kEmulatorIgnoresSignals : Bug::kUserfaultIgnoresSignals;
+    return stay_.world().Planted(deaf) ? Interruptible::kNo : Interruptible::kYes;
+  }
+
+  void EndPoisoned(const Backing& backing) {
+    if (!stay_.world().Planted(Bug::kGuestPoisonIsSilent)) SendMemoryError(Pointer(backing.hva));
+    if (stay_.SignalPending()) return End(EINTR);
+    if (stay_.world().Planted(Bug::kPoisonHoldsTheVcpu)) return Wait(stay_, call_);
+    End(EFAULT);
   }
 
   // What a zero page that was mapped for writing would come to.
@@ -498,6 +516,7 @@ class Accessor {
     if (outcome.mmio) return {.how = Reached::How::kMmio};
     if (outcome.error == Errno(EINTR)) return {.how = Reached::How::kInterrupted};
     if (outcome.error == Errno()) return {};
+    if (stay_.world().Planted(Bug::kForbiddenMemoryIsMmio)) return {.how = Reached::How::kMmio};
     return {Reached::How::kFailed, outcome.error, FaultOf(outcome, PageAt(access_.gpa))};
   }
 

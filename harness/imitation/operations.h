@@ -14,8 +14,11 @@ namespace kct::imitation {
 // An operation that needs no memory: slot updates, settings, logs.
 model::Outcome Perform(Stay& stay, Vm& vm, const model::Operation& op);
 
-// Takes the vCPU, as KVM_RUN does first. What it returns is to be given to LeaveVcpu.
-model::Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu);
+// Takes the vCPU, as KVM_RUN does first. What it returns is over if KVM_RUN was refused, and else
+// to be given to LeaveVcpu.
+enum class ImmediateExit { kNo, kYes };
+model::Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu, uint64_t argument,
+                         ImmediateExit immediate_exit);
 void LeaveVcpu(Stay& stay, Vm& vm, model::Pending& run);
 
 // What kvm_run says of a failure at a page; nothing: it says nothing.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/imitation/program.h"
 
+#include <linux/kvm_para.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -70,6 +73,12 @@ uint64_t PartsOf(const Op& op) {
   }
 }
 
+// Whether two parts are one instruction.
+bool HasTwoHalves(OpCode code) {
+  return code == OpCode::kMove || code == OpCode::kInString || code == OpCode::kSwap ||
+         code == OpCode::kAdd;
+}
+
 uint64_t Masked(uint64_t value, uint32_t width) {
   return width == 8 ? value : value & ((uint64_t{1} << 8 * width) - 1);
 }
@@ -120,8 +129,9 @@ ProgramRunner::Now ProgramRunner::StepIn(guest::CpuArea& area) {
     EndOp(area);
   } else if (guest_.part >= PartsOf(op)) {
     EndOp(area);
-  } else if (Do(op, result) == Part::kDone) {
+  } else if (const bool finishes = FinishesAnInstruction(); Do(op, result) == Part::kDone) {
     ++guest_.part;
+    halfway_ = finishes && HasTwoHalves(op.code) && guest_.part % 2 == 1;
     vcpu_.regs.rip = guest::kImageGpa + ++guest_.retired;
     if (guest_.part >= PartsOf(op)) EndOp(area);
   }
@@ -193,8 +203,7 @@ ProgramRunner::Part ProgramRunner::Do(const Op& op, OpResult& result) {
       result.value = StampTsc();
       break;
     case OpCode::kHypercall:
-      result.value = kUnknownHypercall;
-      break;
+      return DoHypercall(op, result);
     case OpCode::kOut:
       if (!Out(op, op.value)) return Part::kStopped;
       break;
@@ -293,6 +302,46 @@ ProgramRunner::Part ProgramRunner::DoSpin(const Op& op, OpResult& result) {
   return Part::kAgain;
 }
 
+ProgramRunner::Part ProgramRunner::DoHypercall(const Op& op, OpResult& result) {
+  model::Operation request;
+  request.vcpu = vcpu_.number;
+  request.kind = TakeAnswer() ? model::Kind::kAnswerExit : model::Kind::kMapGpaRange;
+  result.value = kUnknownHypercall;
+  if (request.kind == model::Kind::kAnswerExit) {
+    request.value = vcpu_.shared().hypercall.ret;
+  } else {
+    request.address = op.args[0];
+    request.size = op.args[1] * guest::kPageSize;
+    request.value = op.args[2];
+  }
+  if (op.value == KVM_HC_MAP_GPA_RANGE) {
+    const model::Outcome outcome = Perform(stay_, vm_, request);
+    if (outcome.exits) {
+      LeaveForHypercall(op);
+      return Part::kStopped;
+    }
+    if (outcome.error != Errno()) {
+      failure_ = {.how = Reached::How::kFailed, .error = outcome.error};
+      now_ = Now::kFailed;
+      return Part::kStopped;
+    }
+    result.value = outcome.value;
+  }
+  ++result.count;
+  return Part::kDone;
+}
+
+void ProgramRunner::LeaveForHypercall(const Op& op) {
+  kvm_run& run = vcpu_.shared();
+  run.exit_reason = KVM_EXIT_HYPERCALL;
+  run.hypercall.nr = op.value;
+  std::copy_n(op.args, 3, run.hypercall.args);
+  run.hypercall.longmode = 1;
+  if (!stay_.world().Planted(model::Bug::kAnswerIsNotPreset)) run.hypercall.ret = 0;
+  guest_.waits = true;
+  now_ = Now::kLeft;
+}
+
 // ------- Accesses --------------------------------------------------------------------------------
 
 bool ProgramRunner::TakeAnswer() { return std::exchange(answered_, false); }
@@ -309,6 +358,8 @@ bool ProgramRunner::Came(const Reached& reached, const Access& access) {
   } else {
     failure_ = reached;
     now_ = Now::kFailed;
+    const bool failed = reached.how == Reached::How::kFailed;
+    if (failed && stay_.world().Planted(model::Bug::kFailedAccessIsSkipped)) ++guest_.part;
   }
   return false;
 }
@@ -339,6 +390,9 @@ void ProgramRunner::LeaveForMmio(const Access& access) {
   kvm_run& run = vcpu_.shared();
   run.exit_reason = KVM_EXIT_MMIO;
   run.mmio.phys_addr = access.gpa.value;
+  if (stay_.world().Planted(model::Bug::kMmioIsRoundedDown)) {
+    run.mmio.phys_addr &= ~(kPage.count - 1);
+  }
   run.mmio.len = access.width;
   run.mmio.is_write = access.kind == model::Access::kWrite;
   std::memcpy(run.mmio.data, &access.value, sizeof access.value);

@@ -27,8 +27,8 @@ class ProgramRunner {
   };
   // One access, or one operation that makes none.
   Now Step();
-  // Whether the next step finishes the instruction that left the guest.
-  bool FinishesAnExit() const { return answered_; }
+  // Whether the next step goes on with the instruction that had left the guest.
+  bool FinishesAnInstruction() const { return answered_ || halfway_; }
   const Reached& failure() const { return failure_; }
 
  private:
@@ -45,6 +45,8 @@ class ProgramRunner {
   Part DoString(const guest::Op& op, guest::OpResult& result);
   Part DoExchange(const guest::Op& op, guest::OpResult& result);
   Part DoSpin(const guest::Op& op, guest::OpResult& result);
+  Part DoHypercall(const guest::Op& op, guest::OpResult& result);
+  void LeaveForHypercall(const guest::Op& op);
 
   // Who makes an access: the guest, or KVM for a string instruction.
   enum class By { kGuest, kKvm };
@@ -61,7 +63,8 @@ class ProgramRunner {
   Vm& vm_;
   Vcpu& vcpu_;
   Guest& guest_;
-  bool answered_;  // the exit of the part that comes next has its answer in kvm_run
+  bool answered_;         // the exit of the part that comes next has its answer in kvm_run
+  bool halfway_ = false;  // an exit was answered, and its instruction is not over
   guest::Mailbox* mailbox_ = nullptr;
   Now now_ = Now::kRuns;
   Reached failure_;

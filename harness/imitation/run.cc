@@ -32,14 +32,18 @@ RawAnswer Failed(kvm_run& run, const Reached& reached) {
   return {-1, reached.error};
 }
 
-RawAnswer RunGuest(Stay& stay, Vm& vm, Vcpu& vcpu) {
+// How far a KVM_RUN goes: with immediate_exit, which it looks at once, it only finishes what was
+// half done.
+enum class Goes { kIntoTheGuest, kToTheEndOfTheInstruction };
+
+RawAnswer RunGuest(Stay& stay, Vm& vm, Vcpu& vcpu, Goes goes) {
   kvm_run& run = vcpu.shared();
-  run.exit_reason = KVM_EXIT_UNKNOWN;
   ProgramRunner program(stay, vm, vcpu);
   for (;;) {
-    // What was half done is finished first, even by a call that is not to enter the guest.
-    if (!program.FinishesAnExit() && (run.immediate_exit != 0 || stay.SignalPending())) {
-      return Interrupted(run);
+    if (!program.FinishesAnInstruction()) {
+      if (goes == Goes::kToTheEndOfTheInstruction) return {-1, Errno(EINTR)};
+      run.exit_reason = KVM_EXIT_UNKNOWN;
+      if (stay.SignalPending()) return Interrupted(run);
     }
     switch (program.Step()) {
       case ProgramRunner::Now::kRuns:
@@ -59,6 +63,12 @@ RawAnswer RunGuest(Stay& stay, Vm& vm, Vcpu& vcpu) {
   }
 }
 
+// Whether there is an exit to be finished before anything else.
+bool HasExitToFinish(const World& world, const Vcpu& vcpu) {
+  return vcpu.guest.waits && !(vcpu.shared().immediate_exit != 0 &&
+                               world.Planted(model::Bug::kImmediateExitForgetsTheAnswer));
+}
+
 }  // namespace
 
 void LeaveMemoryFault(kvm_run& run, const KvmRunMemoryFault& fault) {
@@ -66,9 +76,21 @@ void LeaveMemoryFault(kvm_run& run, const KvmRunMemoryFault& fault) {
   std::memcpy(reinterpret_cast<char*>(&run) + kKvmRunExitUnionOffset, &fault, sizeof fault);
 }
 
-RawAnswer RunVcpu(Stay& stay, Vm& vm, Vcpu& vcpu) {
-  model::Pending entered = EnterVcpu(stay, vm, vcpu);
-  const RawAnswer answer = RunGuest(stay, vm, vcpu);
+RawAnswer RunVcpu(Stay& stay, Vm& vm, Vcpu& vcpu, uintptr_t argument) {
+  constexpr uint64_t kKnownRegs = KVM_SYNC_X86_VALID_FIELDS;
+  kvm_run& run = vcpu.shared();
+  if (stay.world().Planted(model::Bug::kRunTouchesItsReasonFirst)) {
+    run.exit_reason = KVM_EXIT_UNKNOWN;
+  }
+  if ((run.kvm_valid_regs & ~kKnownRegs) != 0) return {-1, Errno(EINVAL)};
+  const bool finishes = HasExitToFinish(stay.world(), vcpu);
+  const bool stays_out = run.immediate_exit != 0;
+  model::Pending entered = EnterVcpu(
+      stay, vm, vcpu, argument, stays_out && !finishes ? ImmediateExit::kYes : ImmediateExit::kNo);
+  if (entered.over()) return {-1, entered.outcome.error};
+  const RawAnswer answer =
+      RunGuest(stay, vm, vcpu,
+               stays_out && finishes ? Goes::kToTheEndOfTheInstruction : Goes::kIntoTheGuest);
   LeaveVcpu(stay, vm, entered);
   return answer;
 }

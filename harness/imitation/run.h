@@ -11,6 +11,6 @@ namespace kct::imitation {
 // What the kernel leaves in kvm_run of a failure that it can describe.
 void LeaveMemoryFault(kvm_run& run, const KvmRunMemoryFault& fault);
 
-RawAnswer RunVcpu(Stay& stay, Vm& vm, Vcpu& vcpu);
+RawAnswer RunVcpu(Stay& stay, Vm& vm, Vcpu& vcpu, uintptr_t argument);
 
 }  // namespace kct::imitation

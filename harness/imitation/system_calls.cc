@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/kvm_para.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -58,6 +59,10 @@ int Capability(const model::Rules& rules, unsigned long cap) {
     case KVM_CAP_USER_MEMORY2:
     case KVM_CAP_X86_SMM:
       return 1;
+    case KVM_CAP_MEMORY_FAULT_INFO:
+      return rules.planted.Is(Bug::kMemoryFaultCapabilityIsMissing) ? 0 : 1;
+    case KVM_CAP_EXIT_HYPERCALL:
+      return 1 << KVM_HC_MAP_GPA_RANGE;
     case KVM_CAP_NR_MEMSLOTS:
       return static_cast<int>(rules.slot_ids);
     case KVM_CAP_MULTI_ADDRESS_SPACE:

@@ -74,7 +74,7 @@ RawAnswer Give(uintptr_t argument, const T& value) {
 RawAnswer CallVcpu(Stay& stay, Vm& vm, Vcpu& vcpu, unsigned long request, uintptr_t argument) {
   switch (request) {
     case KVM_RUN:
-      return RunVcpu(stay, vm, vcpu);
+      return RunVcpu(stay, vm, vcpu, argument);
     case KVM_PRE_FAULT_MEMORY:
       return PreFaultMemory(stay, vm, vcpu, argument);
     case KVM_GET_REGS:

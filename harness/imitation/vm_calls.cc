@@ -145,10 +145,17 @@ int CapabilityOfVm(const World& world, const Vm& vm, unsigned long cap) {
 RawAnswer EnableCap(Stay& stay, Vm& vm, uintptr_t argument) {
   const auto cap = CopyIn<kvm_enable_cap>(argument);
   if (!cap) return Fails(EFAULT);
-  if (cap->cap != KVM_CAP_DISABLE_QUIRKS2 || cap->flags != 0) return Fails(EINVAL);
+  if (cap->flags != 0) return Fails(EINVAL);
   Operation op;
-  op.kind = Kind::kDisableQuirks;
-  op.flags = cap->args[0];
+  if (cap->cap == KVM_CAP_DISABLE_QUIRKS2) {
+    op.kind = Kind::kDisableQuirks;
+    op.flags = cap->args[0];
+  } else if (cap->cap == KVM_CAP_EXIT_HYPERCALL) {
+    op.kind = Kind::kEnableExits;
+    op.value = cap->args[0];
+  } else {
+    return Fails(EINVAL);
+  }
   return AnswerOf(Perform(stay, vm, op));
 }
 

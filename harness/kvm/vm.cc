@@ -121,6 +121,12 @@ Status Vm::DisableZapAllQuirk() const {
   return MakeError("KVM_ENABLE_CAP(DISABLE_QUIRKS2, SLOT_ZAP_ALL): {}", call.error.Explain());
 }
 
+Status Vm::CreateIrqchip() const {
+  const auto call = IssueNumber(fd(), KVM_CREATE_IRQCHIP, 0);
+  if (call.ok()) return {};
+  return MakeError("KVM_CREATE_IRQCHIP: {}", call.error.Explain());
+}
+
 Result<uint64_t> Vm::Statistic(std::string_view name) const {
   const auto call = IssueNumber(fd(), KVM_GET_STATS_FD, 0);
   if (!call.ok()) return MakeError("KVM_GET_STATS_FD: {}", call.error.Explain());

@@ -65,6 +65,8 @@ class Vm {
   // Turns off the quirk by which deleting or moving any slot drops all mappings of the VM
   // (KVM_CAP_DISABLE_QUIRKS2). Error: this KVM does not offer that.
   Status DisableZapAllQuirk() const;
+  // The interrupt controllers in the kernel (KVM_CREATE_IRQCHIP). REQUIRES: no vCPU yet.
+  Status CreateIrqchip() const;
   // The value of a statistic of this VM ("pages_4k"), from KVM_GET_STATS_FD. Error: no such name.
   Result<uint64_t> Statistic(std::string_view name) const;
 

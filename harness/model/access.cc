@@ -126,7 +126,7 @@ bool TakesAsPrivate(const Rules& rules, const Pending& call) {
 // Begins a fault: which slots it sees, and what the page is.
 void BeginFault(const Rules& rules, State& state, Pending& call) {
   const Operation& op = call.op;
-  EnterReaders(state, call);
+  if (!rules.planted.Is(Bug::kUserfaultHoldsUpNoUpdate)) EnterReaders(state, call);
   call.phase = Phase::kReading;
   call.was_private = IsTakenAsPrivate(rules, state, op);
   call.invalidated = state.rare->invalidated;
@@ -135,6 +135,10 @@ void BeginFault(const Rules& rules, State& state, Pending& call) {
   if (slot == nullptr || op.size == 0) return;
   call.found =
       ReadWord(rules, state, PlaceOf(rules, *slot, op, TakesAsPrivate(rules, call)), call.found);
+}
+
+void LeaveFault(const Rules& rules, State& state, const Pending& call) {
+  if (!rules.planted.Is(Bug::kUserfaultHoldsUpNoUpdate)) LeaveReaders(state, call);
 }
 
 const LeftBehind* FindLeftBehind(const State& state, uint64_t gpa) {
@@ -219,7 +223,7 @@ void TakeAccess(const Rules& rules, State& state, Pending& call, const Choice& c
     case Move::kEnter:
       return BeginFault(rules, state, call);
     case Move::kFault:
-      LeaveReaders(state, call);
+      LeaveFault(rules, state, call);
       call.phase = Phase::kFaulted;
       return;
     case Move::kSplit:
@@ -230,7 +234,7 @@ void TakeAccess(const Rules& rules, State& state, Pending& call, const Choice& c
       call.phase = Phase::kCalled;
       return;
     case Move::kRetry:
-      LeaveReaders(state, call);
+      LeaveFault(rules, state, call);
       call.phase = Phase::kCalled;
       return;
     case Move::kMemory:
@@ -252,7 +256,7 @@ void TakeAccess(const Rules& rules, State& state, Pending& call, const Choice& c
       call.outcome.fault_is_private = choice.fault_is_private;
       break;
   }
-  if (reading) LeaveReaders(state, call);
+  if (reading) LeaveFault(rules, state, call);
   End(call, choice.error);
 }
 

@@ -236,6 +236,7 @@ std::vector<PlantedBug> PlantChecks(Shown shown) {
 
 std::vector<PlantedBug> AllPlantedBugs() {
   std::vector<PlantedBug> all = PlantBehaviours(BehaviourBugs());
+  Append(PlantBehaviours(FaultBugs()), all);
   Append(PlantBehaviours(GmemBugs()), all);
   Append(PlantChecks(Shown::kBySuites), all);
   return all;

@@ -117,7 +117,22 @@ enum class Bug : uint8_t {
   kNoDirtyLogIsInvalid,
   kDirtyLogStaysWhenRead,
   kFailedReadEmptiesTheDirtyLog,
-  // --- KVM_RUN
+  // --- KVM_RUN and memory faults
+  kMemoryFaultCapabilityIsMissing,
+  kForbiddenMemoryIsMmio,
+  kFailedAccessIsSkipped,
+  kRunTouchesItsReasonFirst,
+  kMmioIsRoundedDown,
+  kImmediateExitForgetsTheAnswer,
+  kGuestPoisonIsSilent,
+  kPoisonHoldsTheVcpu,
+  kUserfaultIgnoresSignals,
+  kUserfaultIsNotWaitedFor,
+  kUserfaultHoldsUpOtherVcpus,
+  kProtectedPageIsWritten,
+  kUserfaultHoldsUpNoUpdate,
+  kEmulatorIgnoresSignals,
+  kPopulateClaimsSuccess,
   kMemoryFaultHidesPrivate,
   kBadMemoryIsDescribed,
   kEmulatorFailsOnBadMemory,
@@ -225,6 +240,7 @@ struct BehaviourBug {
 
 // Those that the suites of tests have to notice.
 const std::vector<BehaviourBug>& BehaviourBugs();
+const std::vector<BehaviourBug>& FaultBugs();
 const std::vector<BehaviourBug>& GmemBugs();
 // Those that the model's own scenarios have to notice: of areas that have no suite yet.
 const std::vector<BehaviourBug>& AreaBugs();

@@ -8,10 +8,6 @@ const std::vector<BehaviourBug>& AreaBugs() {
       // --- KVM_RUN
       {Bug::kMemoryFaultHidesPrivate, "memory-fault-hides-private", "RUN-03",
        "KVM_EXIT_MEMORY_FAULT does not say that the access was private"},
-      {Bug::kBadMemoryIsDescribed, "bad-memory-is-described", "RUN-04",
-       "a bare EFAULT fills kvm_run"},
-      {Bug::kEmulatorFailsOnBadMemory, "emulator-fails-on-bad-memory", "RUN-10",
-       "KVM's own access to unusable memory fails KVM_RUN"},
       {Bug::kClosedFileIsReached, "closed-file-is-reached", "RUN-20",
        "the guest still reaches a guest_memfd that was closed"},
       {Bug::kPoisonIsBadAddress, "poison-is-bad-address", "RUN-21",
@@ -39,17 +35,6 @@ const std::vector<BehaviourBug>& AreaBugs() {
        "a conversion empties the pages"},
       {Bug::kConversionFailsWhereMapped, "conversion-fails-where-mapped", "ATTR-13",
        "EAGAIN for memory that is in use"},
-      // --- exits
-      {Bug::kReservedAttributesAreRefused, "reserved-attributes-are-refused", "HC-02",
-       "attribute bits without meaning are refused"},
-      {Bug::kBadRangeExits, "bad-range-exits", "HC-03",
-       "a range that is unaligned, empty or wraps exits"},
-      {Bug::kExitsThoughNotEnabled, "exits-though-not-enabled", "HC-04",
-       "the hypercall exits although nobody asked for it"},
-      {Bug::kAnswerIsNotPreset, "answer-is-not-preset", "HC-05",
-       "an answer that was left alone is not 0"},
-      {Bug::kPlainAnswerIsChecked, "plain-answer-is-checked", "HC-06",
-       "an answer that is neither 0 nor an errno fails KVM_RUN"},
       // --- SEV-SNP
       {Bug::kUpdateSaysWhy, "update-says-why", "SNP-14",
        "LAUNCH_UPDATE returns the reason instead of EIO"},

@@ -62,7 +62,7 @@ const std::
         kChecks{
             // --- KVM_RUN: virt/kvm/kvm_main.c:kvm_vcpu_ioctl, x86.c:kvm_arch_vcpu_ioctl_run
             Check{Kind::kRun, "run-argument", "KVM_RUN has an argument", "RUN-28", Errno(EINVAL),
-                  [](R, S, O op) { return op.value != 0; }, kOwn},
+                  [](R, S, O op) { return op.value != 0; }},
             Check{Kind::kRun, "run-unfinished-launch", "the VM is not initialized enough", "RUN-30",
                   Errno(EINVAL),
                   [](R rules, S state, O op) {
@@ -76,7 +76,7 @@ const std::
                   },
                   kOwn},
             Check{Kind::kRun, "run-immediate-exit", "immediate_exit is set", "RUN-28", Errno(EINTR),
-                  [](R, S, O op) { return op.flags == 1; }, kOwn},
+                  [](R, S, O op) { return op.flags == 1; }},
 
             // --- KVM_PRE_FAULT_MEMORY: mmu/mmu.c:kvm_arch_vcpu_pre_fault_memory
             Check{Kind::kPreFault, "prefault-unfinished-launch", "the launch is not finished",
@@ -144,8 +144,7 @@ const std::
 
             // --- exits: x86.c:kvm_vm_ioctl_enable_cap
             Check{Kind::kEnableExits, "exits-unknown", "an exit is not MAP_GPA_RANGE's", "HC-01",
-                  Errno(EINVAL), [](R, S, O op) { return (op.value & ~kMapGpaRangeBit) != 0; },
-                  kOwn},
+                  Errno(EINVAL), [](R, S, O op) { return (op.value & ~kMapGpaRangeBit) != 0; }},
 
             // --- SNP: svm/sev.c
             Check{Kind::kSnpInit, "sev-init-again", "the VM is an SNP guest already", "SNP-06",

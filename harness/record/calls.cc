@@ -90,9 +90,13 @@ Translated PreFault(const VmEvents::Call& of, uint64_t first_signal) {
 // kvm_run::immediate_exit interrupts it as well as a signal.
 Translated Run(const VmEvents::Call& of) {
   const TapeEvent& event = *of.taped.event;
-  return Call(event, {.kind = Kind::kRun,
-                      .vcpu = static_cast<uint8_t>(of.on.number),
-                      .may_be_interrupted = Has(event, EINTR)});
+  Translated run = Call(event, {.kind = Kind::kRun,
+                                .vcpu = static_cast<uint8_t>(of.on.number),
+                                .may_be_interrupted = Has(event, EINTR)});
+  if (Has(event, EHWPOISON)) run.call.any_answer = true;
+  // It had an argument, or fields of kvm_run that nobody knows.
+  if (Has(event, EINVAL)) run.call.refused = true;
+  return run;
 }
 
 Translated EnableCap(const TapeEvent& event) {

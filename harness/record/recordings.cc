@@ -214,6 +214,10 @@ class Assembly {
         // KVM takes what it can't reach itself for a device.
         call.op.may_fault = call.op.emulated && call.seen.mmio && MayFault(call);
         return;
+      case Kind::kAccess:
+        // What KVM itself can't reach is MMIO.
+        call.op.may_fault = call.op.emulated && call.seen.mmio && MayFault(call);
+        return;
       case Kind::kRun:
         call.op.may_fault =
             call.seen.error == Errno(EFAULT) && (MayFault(call) || files_.AnyIsClosed(call.end));

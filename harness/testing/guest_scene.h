@@ -27,6 +27,7 @@ struct GuestScene {
     KCT_TRY(Vm created, Vm::Create());
     auto vm = std::make_unique<Vm>(std::move(created));
     if (options.zap_all == ZapAllQuirk::kOff) KCT_TRY_STATUS(vm->DisableZapAllQuirk());
+    if (options.interrupts == Interrupts::kInKernel) KCT_TRY_STATUS(vm->CreateIrqchip());
     KCT_TRY(GuestMachine machine, GuestMachine::Create(*vm));
     KCT_TRY(GuestCpu cpu, machine.AddCpu());
     KCT_TRY(Memslot slot,

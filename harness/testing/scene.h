@@ -13,10 +13,15 @@ namespace kct {
 // to look at one slot without disturbing (or being disturbed through) the others.
 enum class ZapAllQuirk { kOn, kOff };
 
+// Where interrupts of the vCPUs come from. In the kernel each has a local APIC there, and only the
+// first is started.
+enum class Interrupts { kFromUserSpace, kInKernel };
+
 struct SceneOptions {
   uint64_t pages = 8;
   uint32_t flags = 0;
   ZapAllQuirk zap_all = ZapAllQuirk::kOn;
+  Interrupts interrupts = Interrupts::kFromUserSpace;  // of GuestScene
 };
 
 struct Scene {

@@ -5,32 +5,6 @@
 namespace kct::model {
 namespace {
 
-void GiveSlot(World& world) {
-  world.Expect("GMEM-33", HostWrite(kHva, 5), kDone);
-  world.Expect("MEMSLOT-01", AddSlot(1, kGpa, 8), kDone);
-}
-
-// KVM_RUN takes no argument; immediate_exit makes it return at once.
-KCT_SCENARIO(RunTakesNoArgument, "RUN-28") {
-  world.Expect("RUN-28", WithValue(OfVcpu(Kind::kRun, 0), 1), kInvalid);
-  world.Expect("RUN-28", WithFlags(OfVcpu(Kind::kRun, 0), 1), "-1 EINTR");
-  world.Expect("RUN-28", OfVcpu(Kind::kRun, 0), kDone);
-}
-
-// Memory that the host does not have is EFAULT, and kvm_run names no address.
-KCT_SCENARIO(UnusableHostMemoryIsABareFault, "RUN-04") {
-  GiveSlot(world);
-  world.EnterGuest(0);
-  world.ExpectAnyOf("RUN-04", MayFault(Read(0, kGpa)), {"0, word 0x5", "-1 EFAULT"});
-}
-
-// The same memory is MMIO for an access that KVM makes itself.
-KCT_SCENARIO(EmulatorFindsMmioInUnusableMemory, "RUN-10") {
-  GiveSlot(world);
-  world.EnterGuest(0);
-  world.ExpectAnyOf("RUN-10", MayFault(Emulated(Read(0, kGpa))), {"0, word 0x5", "0, MMIO"});
-}
-
 // A private access without a slot is a memory fault, a shared one is MMIO.
 KCT_SCENARIO(PrivateAccessWithoutSlotIsAMemoryFault, "RUN-23", "RUN-08", "RUN-03") {
   MakeSoftwareProtected(world);
