@@ -211,10 +211,6 @@ class Assembly {
         if (MayMissItsFile(call)) call.any_answer = true;
         return;
       case Kind::kAccess:
-        // KVM takes what it can't reach itself for a device.
-        call.op.may_fault = call.op.emulated && call.seen.mmio && MayFault(call);
-        return;
-      case Kind::kAccess:
         // What KVM itself can't reach is MMIO.
         call.op.may_fault = call.op.emulated && call.seen.mmio && MayFault(call);
         return;
