@@ -53,6 +53,25 @@ MemoryRange WrittenBy(const Op& op) {
   }
 }
 
+// Where an operation reads only; size 0: nowhere, or the program's own area.
+MemoryRange ReadBy(const Op& op) {
+  switch (op.code) {
+    case OpCode::kRead:
+    case OpCode::kSpinUntil:
+      return {op.gpa, op.width};
+    case OpCode::kExecute:
+      return {op.gpa, kWord};
+    case OpCode::kTouch:
+    case OpCode::kChecksum:
+    case OpCode::kOutString:
+      return {op.gpa, op.size};
+    case OpCode::kMove:
+      return {op.args[0], op.size};
+    default:
+      return {0, 0};
+  }
+}
+
 // Everything that one vCPU did.
 class VcpuAccesses {
  public:
@@ -132,12 +151,12 @@ class VcpuAccesses {
       const Op& op = run.ops[i];
       const bool exact = reports && !IsInLoop(run, i);
       if (!exact) {
-        AddUnknownWrite(op, run.loaded);
+        AddUnknown(op, run.loaded);
       } else if (run.results[i].runs == 1) {
         AddOperation(op, run.results[i]);
       } else if (!over) {
         over = true;
-        AddUnknownWrite(op, run.loaded);  // it may have begun
+        AddUnknown(op, run.loaded);  // it may have begun
       }
     }
   }
@@ -150,8 +169,10 @@ class VcpuAccesses {
     return false;
   }
 
-  void AddUnknownWrite(const Op& op, uint64_t from) {
+  // An operation of which nobody knows how much of it happened, and when.
+  void AddUnknown(const Op& op, uint64_t from) {
     if (WrittenBy(op).size > 0) out_.unknown_writes.push_back({WrittenBy(op), from, false});
+    if (ReadBy(op).size > 0) out_.unknown_reads.push_back(ReadBy(op));
   }
 
   // The exit in the middle of an operation; nullptr: there was none.
@@ -167,13 +188,13 @@ class VcpuAccesses {
     if (const MmioExit* left = ExitOf(result)) {
       // A write that user space got whole has not reached memory.
       if (op.code != OpCode::kWrite || left->guest != WrittenBy(op)) {
-        AddUnknownWrite(op, result.begin);
+        AddUnknown(op, result.begin);
       }
       return;
     }
     const bool done = result.status == OpStatus::kOk ||
                       (op.code == OpCode::kSpinUntil && result.status == OpStatus::kStopped);
-    if (!done) return AddUnknownWrite(op, result.begin);
+    if (!done) return AddUnknown(op, result.begin);
     switch (op.code) {
       case OpCode::kRead:
       case OpCode::kSpinUntil:  // what it found last
@@ -191,13 +212,14 @@ class VcpuAccesses {
       case OpCode::kWriteTouch:
         return AddWriteTouch(op, result);
       default:
-        return AddUnknownWrite(op, result.begin);
+        return AddUnknown(op, result.begin);
     }
   }
 
   static bool IsOneWord(uint64_t gpa, uint32_t width) { return width == kWord && gpa % kWord == 0; }
 
   void AddRead(uint64_t gpa, uint32_t width, uint64_t value, const OpResult& result) {
+    if (gpa % kPageBytes + width > kPageBytes) out_.unknown_reads.push_back({gpa, width});
     RecordedCall& call = AddCall({.address = gpa}, result.begin, result.end);
     if (!IsOneWord(gpa, width)) return;
     call.op.size = kWord;
@@ -223,7 +245,7 @@ class VcpuAccesses {
   void AddTouch(const Op& op, const OpResult& result) {
     const bool as_expected =
         op.expect == Expect::kOneOf && op.expected[0] == op.expected[1] && result.unexpected == 0;
-    if (op.size > kMostPages * kPageBytes) return;
+    if (op.size > kMostPages * kPageBytes) return AddUnknown(op, result.begin);
     for (uint64_t offset = 0; offset < op.size; offset += kPageBytes) {
       const bool last = offset + kPageBytes >= op.size;
       AddRead(op.gpa + offset, as_expected || last ? kWord : 1,
@@ -232,7 +254,7 @@ class VcpuAccesses {
   }
 
   void AddWriteTouch(const Op& op, const OpResult& result) {
-    if (op.size > kMostPages * kPageBytes) return AddUnknownWrite(op, result.begin);
+    if (op.size > kMostPages * kPageBytes) return AddUnknown(op, result.begin);
     for (uint64_t offset = 0; offset < op.size; offset += kPageBytes) {
       AddWrite(op.gpa + offset, kWord, op.value, result);
     }

@@ -20,6 +20,8 @@ struct GuestAccesses {
     bool in_calls;  // it is a call, but the word it leaves behind is not known
   };
   std::vector<Write> unknown_writes;
+  // Reads that are not among the calls. They leave no word behind, but may map pages for writing.
+  std::vector<MemoryRange> unknown_reads;
   // A vCPU ran something else than a program since then: it may have written anywhere.
   uint64_t anything_from = UINT64_MAX;
 };

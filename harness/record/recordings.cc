@@ -224,7 +224,8 @@ class Assembly {
         if (!call.returned && RunsStill() && MayFault(call)) call.any_answer = true;
         return;
       case Kind::kGetDirtyLog:
-        if (!AllWritesAreKnown(call.op.slot, accesses) || RunsMeetUpdates()) call.any_answer = true;
+        if (!AllAccessesAreKnown(call.op.slot, accesses) || RunsMeetUpdates())
+          call.any_answer = true;
         return;
       default:
         return;
@@ -267,15 +268,18 @@ class Assembly {
     });
   }
 
-  bool AllWritesAreKnown(uint32_t slot, const GuestAccesses& accesses) const {
+  // Whether the story has all that the guests did to the slot.
+  bool AllAccessesAreKnown(uint32_t slot, const GuestAccesses& accesses) const {
     if (accesses.anything_from != UINT64_MAX) return false;
+    std::vector<MemoryRange> unknown = accesses.unknown_reads;
+    for (const GuestAccesses::Write& write : accesses.unknown_writes) {
+      if (!write.in_calls) unknown.push_back(write.guest);
+    }
     return std::none_of(calls_.begin(), calls_.end(), [&](const RecordedCall& update) {
       if (!IsUpdate(update) || update.op.slot != slot) return false;
-      return std::any_of(
-          accesses.unknown_writes.begin(), accesses.unknown_writes.end(),
-          [&](const GuestAccesses::Write& write) {
-            return !write.in_calls && write.guest.Overlaps({update.op.address, update.op.size});
-          });
+      const MemoryRange place{update.op.address, update.op.size};
+      return std::any_of(unknown.begin(), unknown.end(),
+                         [&](const MemoryRange& range) { return range.Overlaps(place); });
     });
   }
 

@@ -340,6 +340,24 @@ TEST(Recordings, DoNotJudgeWhatLoopsWrite) {
   EXPECT_EQ(tape.Judged(), Answer::kExplained);
 }
 
+// A read may map a page for writing, which the log then has; what loops and checksums read is not
+// part of the story, so the log is not judged.
+TEST(Recordings, DoNotJudgeTheLogOfPagesThatWereReadUnseen) {
+  const auto judged = [](const kct::Program& program) {
+    TapeWriter tape;
+    tape.Ioctl(kMain, kVm, KVM_SET_USER_MEMORY_REGION,
+               {1, KVM_MEM_LOG_DIRTY_PAGES, kGpa, 4 * kPageSize, kHva});
+    const uint64_t loaded = tape.Now() + 1;
+    const TapeEvent run = tape.Run(kMain, ExitKind::kDone);
+    tape.Program(program, run, loaded, {0});
+    tape.Ioctl(kMain, kVm, KVM_GET_DIRTY_LOG, {1}).after = {0b10};
+    return tape.Judged();
+  };
+  const GpaRange second{Gpa{kGpa} + kPage, kPage};
+  EXPECT_EQ(judged(Program().Checksum(second)), Answer::kExplained);
+  EXPECT_EQ(judged(Program().InvalidatePage(second.start)), Answer::kContradicted);
+}
+
 // An exit to MMIO is an access, also from a loop: where a slot stood all the time it is a wrong
 // one.
 TEST(Recordings, TakeExitsForAccesses) {
