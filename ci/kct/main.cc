@@ -26,6 +26,7 @@ struct RawOptions {
   std::string emulation = "multi";
   std::string target = "vm";
   bool list = false;
+  bool quick = false;
   bool strict = false;
   bool keep = false;
 };
@@ -67,6 +68,8 @@ CLI::App* AddRun(CLI::App& app, RawOptions& raw) {
   run->add_option("--mode", raw.modes, "Paging of the KVM under test; repeatable")
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"npt", "shadow"}));
+  run->add_flag("--quick", raw.quick,
+                "No long tests, no shadow paging, one of each family of tests");
   run->add_option("--repeat", selection.repeat, "Run each test so often")
       ->check(CLI::Range(1U, 1000000U));
   run->add_option("--jobs", raw.run.jobs,
@@ -91,6 +94,7 @@ Status Check(RawOptions& raw) {
   run.lab.emulation = raw.emulation == "multi" ? Emulation::kMulti : Emulation::kSingle;
   run.lab.target = raw.target == "vm" ? Target::kVm : Target::kHost;
   if (raw.list) run.action = RunOptions::Action::kList;
+  if (raw.quick) run.selection.extent = Extent::kQuick;
   if (raw.strict) run.strictness = Strictness::kStrict;
   if (raw.keep) run.keep_initramfs = RunOptions::Leftovers::kAlways;
   return {};

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "ci/kct/exit_status.h"
 #include "ci/kct/filter.h"
@@ -171,6 +172,24 @@ TEST(Selection, RunsShadowPagingOnlyWhereItMustUnlessAskedFor) {
               testing::ElementsAre("A.any shadow", "B.shadow shadow"));
   EXPECT_THAT(Runs({.clause = "PREFAULT-02"}), testing::ElementsAre("A.tdp npt"));
   EXPECT_THAT(Runs({.suites = {"b"}}), testing::ElementsAre("B.shadow shadow"));
+}
+
+TEST(Selection, OfAQuickRunSparesWhatTakesLong) {
+  std::vector<TestCase> tests = SomeTests();
+  tests.push_back({.name = "C.long", .suite = "c", .kind = "long", .paging = "any"});
+  std::set<std::string> chosen;
+  for (int i = 0; i < 4; ++i) {
+    tests.push_back({.name = fmt::format("D.each/{}", i), .suite = "d", .paging = "any"});
+  }
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const Selection quick = Select(tests, {.extent = Extent::kQuick, .seed = seed}).value();
+    ASSERT_THAT(quick.assignments, testing::SizeIs(3)) << "A.any, A.tdp and one of D.each";
+    EXPECT_THAT(quick.left_out, testing::SizeIs(5));
+    chosen.insert(quick.assignments.back().test.name);
+  }
+  EXPECT_THAT(chosen, testing::SizeIs(4)) << "each has its turn";
+  EXPECT_THAT(Select(tests, {.filter = "C.long", .extent = Extent::kQuick}).error().message,
+              HasSubstr("--filter C.long with --quick, of 8 tests"));
 }
 
 TEST(Selection, ThatMatchesNothingSaysSo) {

@@ -2,6 +2,7 @@
 #include "ci/kct/selection.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "ci/kct/filter.h"
@@ -39,6 +40,28 @@ bool RunsIn(const TestCase& test, Mode mode, const SelectionOptions& options) {
   return mode == Mode::kShadow ? test.paging == "shadow" : BelongsTo(test, mode);
 }
 
+// The name without the parameter.
+std::string FamilyOf(const TestCase& test) { return test.name.substr(0, test.name.find('/')); }
+
+// Those of `tests` that a quick run does without.
+std::set<std::string> SparedByQuickRun(const std::vector<TestCase>& tests,
+                                       const SelectionOptions& options) {
+  std::set<std::string> spared;
+  std::map<std::string, std::vector<std::string>> families;
+  for (const TestCase& test : tests) {
+    const bool needs_shadow = test.paging == "shadow" || ComparesModes(test);
+    if (test.kind == "long" || (needs_shadow && options.modes.empty())) spared.insert(test.name);
+    families[FamilyOf(test)].push_back(test.name);
+  }
+  for (const auto& [family, members] : families) {
+    const std::string& chosen = members[SeedOfTest(options.seed, family) % members.size()];
+    for (const std::string& member : members) {
+      if (member != chosen) spared.insert(member);
+    }
+  }
+  return spared;
+}
+
 }  // namespace
 
 Result<Selection> Select(const std::vector<TestCase>& tests, const SelectionOptions& options) {
@@ -49,6 +72,8 @@ Result<Selection> Select(const std::vector<TestCase>& tests, const SelectionOpti
            (options.suites.empty() || Contains(options.suites, test.suite)) &&
            (options.clause.empty() || Contains(test.clauses, options.clause));
   };
+  std::set<std::string> spared;
+  if (options.extent == Extent::kQuick) spared = SparedByQuickRun(tests, options);
   const std::vector<Mode> modes =
       options.modes.empty() ? std::vector<Mode>{Mode::kNpt, Mode::kShadow} : options.modes;
   Selection selection;
@@ -56,7 +81,7 @@ Result<Selection> Select(const std::vector<TestCase>& tests, const SelectionOpti
     for (unsigned repeat = 0; repeat < options.repeat; ++repeat) {
       const uint64_t run_seed = SeedOfRepeat(options.seed, repeat);
       for (const TestCase& test : tests) {
-        if (!wanted(test) || !RunsIn(test, mode, options)) continue;
+        if (!wanted(test) || spared.contains(test.name) || !RunsIn(test, mode, options)) continue;
         selection.assignments.push_back(
             {test, mode, repeat, run_seed, SeedOfTest(run_seed, test.name), options.lie});
       }
@@ -69,10 +94,10 @@ Result<Selection> Select(const std::vector<TestCase>& tests, const SelectionOpti
     }
   }
   if (selection.assignments.empty()) {
-    return MakeError("no test matches: --filter {}{}{}, of {} tests", options.filter,
+    return MakeError("no test matches: --filter {}{}{}{}, of {} tests", options.filter,
                      options.suites.empty() ? "" : " with --suite",
                      options.clause.empty() ? "" : " with --clause " + options.clause,
-                     tests.size());
+                     options.extent == Extent::kQuick ? " with --quick" : "", tests.size());
   }
   return selection;
 }

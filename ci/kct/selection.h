@@ -9,11 +9,19 @@
 
 namespace kct {
 
+enum class Extent {
+  kWhole,
+  // What comes to its end in 90 s: no long tests, no shadow paging unless it is asked for, and of
+  // tests that differ in their parameter only one, which the seed chooses.
+  kQuick,
+};
+
 struct SelectionOptions {
   std::vector<std::string> suites;  // empty: all
   std::string filter = "*";
   std::string clause;       // empty: any
   std::vector<Mode> modes;  // empty: as each test needs, shadow paging only where it must be
+  Extent extent = Extent::kWhole;
   unsigned repeat = 1;
   uint64_t seed = 0;
   std::string lie;  // for all of them

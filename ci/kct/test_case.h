@@ -26,7 +26,7 @@ std::optional<Mode> ModeByName(std::string_view name);
 struct TestCase {
   std::string name;   // "PrefaultArguments.RejectsEveryFlag"
   std::string suite;  // "prefault"
-  std::string kind;   // "abi", "race"
+  std::string kind;   // "abi", "race", "long"
   std::string file;
   int line = 0;
   std::vector<std::string> clauses;

@@ -94,7 +94,8 @@ int Nothing(GuestFile& file) {
 int WhyNotMapped(const World& world, const Handle& handle, int protection, int flags) {
   if ((protection & PROT_EXEC) != 0) return EPERM;
   const model::GuestMemfd& file = handle.vm->state.files[handle.index];
-  if ((file.flags & GUEST_MEMFD_FLAG_MMAP) == 0) return ENODEV;
+  const bool mappable = world.Planted(Bug::kEveryFileIsMappable);
+  if ((file.flags & GUEST_MEMFD_FLAG_MMAP) == 0 && !mappable) return ENODEV;
   const bool is_private = (flags & MAP_TYPE) == MAP_PRIVATE;
   return is_private && !world.Planted(Bug::kFileIsMappedPrivately) ? EINVAL : 0;
 }
@@ -164,6 +165,19 @@ int64_t CountPages(int fd, FileRange range) {
   return std::count_if(pages.begin(), pages.end(), [](unsigned char one) { return one & 1; });
 }
 
+namespace {
+
+void KeepPages(Vm& vm, int fd, FileRange range) {
+  for (uint64_t offset = range.offset; offset < range.offset + range.size.count;
+       offset += kPage.count) {
+    std::vector<char>& page = vm.kept[KeyOfFilePage(offset)];
+    page.resize(kPage.count);
+    if (pread(fd, page.data(), page.size(), static_cast<off_t>(offset)) < 0) page.clear();
+  }
+}
+
+}  // namespace
+
 int AllocateOrPunch(Stay& stay, const Handle& handle, int mode, FileRange range) {
   const World& world = stay.world();
   if (static_cast<int64_t>(range.offset) < 0 || static_cast<int64_t>(range.size.count) <= 0) {
@@ -181,9 +195,11 @@ int AllocateOrPunch(Stay& stay, const Handle& handle, int mode, FileRange range)
   const int fd = FileOf(handle).fd.get();
   if (punches) {
     if (world.Planted(Bug::kPunchedPageStays)) return 0;
+    if (world.Planted(Bug::kPunchedPageStaysMapped)) KeepPages(*handle.vm, fd, range);
     return fallocate(fd, kPunch, static_cast<off_t>(range.offset),
                      static_cast<off_t>(range.size.count));
   }
+  if (world.Planted(Bug::kAllocationIsLazy)) return 0;
   for (uint64_t done = 0; done < range.size.count; done += kPage.count) {
     if (stay.SignalPending() && !world.Planted(Bug::kAllocationIgnoresSignals)) {
       if (world.Planted(Bug::kInterruptedAllocationIsUndone)) {
@@ -233,11 +249,12 @@ int AdviseMapping(Stay& stay, const MappedPage& first, Hva start, Bytes size, in
     case MADV_POPULATE_WRITE:
       return Populate(stay, first, start, size, Kind::kWriteHost);
     case MADV_REMOVE:
+      if (stay.world().Planted(Bug::kRemovedPagesStay)) return 0;
       // Whether the mapping lets it through this kernel knows.
       if (madvise(Pointer(start), size.count, advice) != 0) return -1;
       return AllocateOrPunch(stay, first.file, kPunch, {first.page * kPage.count, size});
     case kCollapse:
-      return FailWith(Errno(EINVAL));
+      return stay.world().Planted(Bug::kMappingCollapses) ? 0 : FailWith(Errno(EINVAL));
     case MADV_DONTNEED:
       if (stay.world().Planted(Bug::kDroppedMappingIsPunched)) {
         return AllocateOrPunch(stay, first.file, kPunch, {first.page * kPage.count, size});

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,6 +27,11 @@ namespace {
 ImitatedKvm* current = nullptr;
 
 int CloseOurs(int fd) { return current->Close(fd); }
+
+bool HasChild() {
+  siginfo_t unused;
+  return waitid(P_ALL, 0, &unused, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
 
 }  // namespace
 
@@ -180,6 +186,11 @@ int ImitatedKvm::ChangeMemory(Hva start, Bytes size, const std::function<int()>&
     return FailWith(Errno(EBUSY));
   }
   const int result = change();
+  if (world_->Planted(model::Bug::kGuestLeavesWithTheChild) && HasChild()) {
+    for (const auto& [fd, handle] : world_->handles) {
+      if (handle.vm != nullptr) handle.vm->left_with_a_child = true;
+    }
+  }
   if (result == 0) world_->Invalidate(start, size);
   return result;
 }

@@ -339,6 +339,7 @@ bool IsShownTwice(const Vm& vm, const Backing& backing) {
 bool KeepsFirstPage(const Vm& vm, const Backing& backing) {
   const model::Planted& planted = vm.rules.planted;
   return planted.Is(Bug::kHostChangesAreMissed) || planted.Is(Bug::kChangedMemoryIsKept) ||
+         vm.left_with_a_child ||
          (planted.Is(Bug::kInvalidationSparesSecondSlot) && backing.slot != nullptr &&
           IsShownTwice(vm, backing));
 }
@@ -346,11 +347,10 @@ bool KeepsFirstPage(const Vm& vm, const Backing& backing) {
 // Where a bug lets the guest go on with what the page held at first: that. Otherwise nullptr.
 char* KeptPage(Vm& vm, const Backing& backing) {
   const bool of_file = backing.file != nullptr;
-  const bool keeps =
-      of_file ? vm.rules.planted.Is(Bug::kGuestHasACopy) : KeepsFirstPage(vm, backing);
+  const Hva key = of_file ? KeyOfFilePage(backing.offset) : backing.hva;
+  const bool keeps = of_file ? vm.rules.planted.Is(Bug::kGuestHasACopy) || vm.kept.contains(key)
+                             : KeepsFirstPage(vm, backing);
   if (!keeps) return nullptr;
-  // A page of a file is kept under its number, where no page of the host can be.
-  const Hva key = of_file ? Hva{backing.offset / kPage.count} : backing.hva;
   std::vector<char>& page = vm.kept[key];
   if (page.empty()) {
     page.resize(kPage.count);
@@ -429,8 +429,7 @@ class Accessor {
   void ReachMemory(const Choice& choice) {
     const Gpa page = PageAt(access_.gpa);
     const uint32_t space = vm_.state.SpaceOf(vcpu_.number);
-    const Backing backing =
-        BackingOf(vm_, space, page, access_.emulated ? User::kKvm : User::kGuest);
+    const Backing backing = BackingOf(vm_, space, page, AccessedBy());
     if (FailsOnInvalidation(backing)) {
       return Step(stay_, vm_, call_,
                   {.move = Move::kFail, .error = Errno(EAGAIN), .clause = "MN-05"});
@@ -492,11 +491,14 @@ class Accessor {
     }
   }
 
+  User AccessedBy() const { return access_.emulated ? User::kKvm : User::kGuest; }
+
   // Whether nothing has changed while the page was waited for.
   bool SameSlot(const Backing& backing, uint32_t space, Gpa page) const {
     const model::Slot* const now = vm_.state.FindSlot(space, model::PageOf(page.value));
     if (now == nullptr) return backing.slot == nullptr;
-    if (backing.slot == nullptr || BackingOf(vm_, space, page).file != backing.file) return false;
+    if (backing.slot == nullptr) return false;
+    if (BackingOf(vm_, space, page, AccessedBy()).file != backing.file) return false;
     return call_.phase != Phase::kReading || !now->invalid;
   }
 

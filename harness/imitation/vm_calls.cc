@@ -199,6 +199,8 @@ RawAnswer CreateGuestMemfd(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t 
   const bool checks_reserved = world.Planted(Bug::kGmemReservedIsChecked);
   const bool wants_both = world.Planted(Bug::kGmemFlagsNeedEachOther);
   if (checks_reserved && wanted->reserved[0] != 0) return Fails(EINVAL);
+  const bool counts_memory = world.Planted(Bug::kLargeFileIsRefused);
+  if (counts_memory && wanted->size >= uint64_t{1} << 40) return Fails(ENOMEM);
   if (wants_both && std::popcount(wanted->flags) == 1) return Fails(EINVAL);
   Operation op;
   op.kind = Kind::kCreateGuestMemfd;

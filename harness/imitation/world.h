@@ -49,7 +49,11 @@ struct Vm {
   bool lost_roots_to_parameter = false;  // at least once
   // What pages held when the guest first used them, by host address: for a planted bug.
   std::map<Hva, std::vector<char>> kept;
+  bool left_with_a_child = false;  // a planted bug keeps everything from now on
 };
+
+// A page of a file is kept under its number, where no page of the host can be.
+inline Hva KeyOfFilePage(uint64_t offset) { return Hva{offset / kPage.count}; }
 
 // What a file descriptor of the imitated kernel stands for.
 struct Handle {

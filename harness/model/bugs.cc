@@ -170,6 +170,8 @@ const std::vector<BehaviourBug>& BehaviourBugs() {
        "EAGAIN for an access that meets an invalidation of its page"},
       {Bug::kRunFailsOnAnyInvalidation, "run-fails-on-any-invalidation", "MN-32",
        "EAGAIN for an access that meets an invalidation of any page"},
+      {Bug::kGuestLeavesWithTheChild, "guest-leaves-with-the-child", "MN-06",
+       "after fork() the guest goes on with pages that are not its process's"},
       {Bug::kAnsweredLoadIsMadeAgain, "answered-load-is-made-again", "MEMSLOT-49",
        "a load that user space has answered is tried again"},
       {Bug::kToldStoreIsMadeAgain, "told-store-is-made-again", "MEMSLOT-49",

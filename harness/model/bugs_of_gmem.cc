@@ -64,6 +64,17 @@ const std::vector<BehaviourBug>& GmemBugs() {
        "a page that has failed stays mapped"},
       {Bug::kPoisonOutlivesPunch, "poison-outlives-punch", "GMEM-35",
        "a page that has failed does so even after it was punched"},
+      {Bug::kLargeFileIsRefused, "large-file-is-refused", "GMEM-06",
+       "ENOMEM for a file that is larger than the host's memory"},
+      {Bug::kAllocationIsLazy, "allocation-is-lazy", "GMEM-15",
+       "fallocate returns 0 and brings in no page"},
+      {Bug::kEveryFileIsMappable, "every-file-is-mappable", "GMEM-11",
+       "mmap of a file without the flag succeeds"},
+      {Bug::kRemovedPagesStay, "removed-pages-stay", "GMEM-14",
+       "MADV_REMOVE returns 0 and leaves the pages in the file"},
+      {Bug::kMappingCollapses, "mapping-collapses", "GMEM-14", "MADV_COLLAPSE returns 0"},
+      {Bug::kPunchedPageStaysMapped, "punched-page-stays-mapped", "GMEM-17",
+       "the guest goes on with the page that was punched"},
   };
   return bugs;
 }

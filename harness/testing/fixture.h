@@ -49,6 +49,10 @@ using VmTest = TestOfKind<TestKind::kAbi, needs...>;
 template <Need... needs>
 using RaceTest = TestOfKind<TestKind::kRace, needs...>;
 
+// A whole turn of a counter, scenarios by the dozen.
+template <Need... needs>
+using LongTest = TestOfKind<TestKind::kLong, needs...>;
+
 // The same for each of a list: `List` has
 //   static const std::vector<Item>& All();
 //   static TestSubject SubjectOf(const Item&);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -15,7 +16,10 @@ std::vector<TestEntry>& Tests() {
   return tests;
 }
 
-std::string_view KindName(TestKind kind) { return kind == TestKind::kRace ? "race" : "abi"; }
+std::string_view KindName(TestKind kind) {
+  constexpr std::array<std::string_view, 3> kNames{"abi", "race", "long"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
 
 }  // namespace
 

@@ -29,7 +29,11 @@
 
 namespace kct {
 
-enum class TestKind { kAbi, kRace };
+enum class TestKind {
+  kAbi,
+  kRace,
+  kLong,  // takes seconds by its nature; a quick run leaves it out
+};
 
 struct TestEntry {
   std::string_view fixture;

@@ -11,7 +11,7 @@ namespace {
 
 class MemslotMmio : public VmTest<> {};
 class MemslotMmioWithoutQuirk : public VmTest<Need::kZapAllQuirk> {};
-class MemslotMmioWrap : public VmTest<Need::kTdp, Need::kZapAllQuirk, Need::kMmioTurn> {};
+class MemslotMmioWrap : public LongTest<Need::kTdp, Need::kZapAllQuirk, Need::kMmioTurn> {};
 
 // Reads kHome again and again, with an OUT to port 1 after each time.
 Program ReadAgainAndAgain() { return Program().Read64(kHome).Out(1, 0).RepeatUntilFlag(); }

@@ -6,8 +6,8 @@
 namespace kct {
 namespace {
 
-class MetamorphicBacking : public VmTest<Need::kCpu> {};
-class MetamorphicGuestMemfd : public VmTest<Need::kCpu, Need::kRegion2, Need::kGuestMemfd> {};
+class MetamorphicBacking : public LongTest<Need::kCpu> {};
+class MetamorphicGuestMemfd : public LongTest<Need::kCpu, Need::kRegion2, Need::kGuestMemfd> {};
 
 // Huge pages of the host, and huge mappings of KVM, look like small ones.
 KCT_TEST(MetamorphicBacking, HugePagesDoNotShow, "META-01") {

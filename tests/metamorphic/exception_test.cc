@@ -6,7 +6,7 @@
 namespace kct {
 namespace {
 
-class MetamorphicException : public VmTest<Need::kCpu> {};
+class MetamorphicException : public LongTest<Need::kCpu> {};
 
 // One a round, that the guest has not used yet.
 constexpr Gpa kHoles = 4_GiB_gpa;

@@ -8,7 +8,7 @@
 namespace kct {
 namespace {
 
-class MetamorphicPaging : public VmTest<Need::kCpu, Need::kBothPagings> {};
+class MetamorphicPaging : public LongTest<Need::kCpu, Need::kBothPagings> {};
 
 // Any of the settings, since none of them shows; the same for the same scenario.
 Setting SomeSetting(const Scenario& scenario) {

@@ -7,8 +7,8 @@ namespace kct {
 namespace {
 
 class MetamorphicPrefault
-    : public VmTest<Need::kCpu, Need::kTdp, Need::kPrefault, Need::kZapAllQuirk> {};
-class MetamorphicPrefaultWithZapAll : public VmTest<Need::kCpu, Need::kTdp, Need::kPrefault> {};
+    : public LongTest<Need::kCpu, Need::kTdp, Need::kPrefault, Need::kZapAllQuirk> {};
+class MetamorphicPrefaultWithZapAll : public LongTest<Need::kCpu, Need::kTdp, Need::kPrefault> {};
 
 // A prefault of all memory before each part of the guest's looks like none.
 KCT_TEST(MetamorphicPrefault, DoesNotShow, "META-06") {

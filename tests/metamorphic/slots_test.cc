@@ -6,8 +6,8 @@
 namespace kct {
 namespace {
 
-class MetamorphicSlots : public VmTest<Need::kCpu> {};
-class MetamorphicZapAll : public VmTest<Need::kCpu, Need::kZapAllQuirk> {};
+class MetamorphicSlots : public LongTest<Need::kCpu> {};
+class MetamorphicZapAll : public LongTest<Need::kCpu, Need::kZapAllQuirk> {};
 
 // Two slots side by side look like one, also to accesses that cross from one to the other.
 KCT_TEST(MetamorphicSlots, ACutDoesNotShow, "META-03") {
