@@ -49,6 +49,8 @@ struct Vm {
   bool lost_roots_to_parameter = false;  // at least once
   // What pages held when the guest first used them, by host address: for a planted bug.
   std::map<Hva, std::vector<char>> kept;
+  // Entries of a guest's page tables that were not present once: for a planted bug.
+  std::set<Gpa> absent;
 };
 
 // What a file descriptor of the imitated kernel stands for.

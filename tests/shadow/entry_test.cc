@@ -91,7 +91,7 @@ constexpr Gpa kHigh = kHome + 4_GiB;
 constexpr uint64_t kHighMark = 0x6869'6768;
 
 // A store to the upper half of an entry changes all that it leads to.
-KCT_TEST(ShadowEntry, IsReadAsAWholeAfterAStoreToAHalf, "SHADOW-15") {
+KCT_TEST(ShadowEntry, IsReadAsAWholeAfterAStoreToAHalf, "SHADOW-15", "SHADOW-01") {
   ASSERT_OK_AND_ASSIGN(Stage stage, Stage::Make());
   ASSERT_OK_AND_ASSIGN(const Memslot high,
                        stage.vm.AddMemslot({.gpa = kHigh, .size = Pages(kStagePages)}));

@@ -133,5 +133,97 @@ KCT_TEST(ShadowRace, AWriteThatMeetsTheFirstWalkIsNotLost, "SHADOW-01", "SHADOW-
   RaceWriterAgainstWalker(Rounds::Fresh::kYes);
 }
 
+// A store by an instruction that writes no page tables arrives in the table's page, whether KVM
+// finds a shadow page to drop or another vCPU is just making it.
+KCT_TEST(ShadowRace, AStringStoreToATableArrives, "SHADOW-04", "SHADOW-01") {
+  constexpr uint64_t kWords = 64;
+  constexpr uint64_t kWalks = 20;
+  constexpr uint64_t kFirstUnused = 8;
+  ASSERT_OK_AND_ASSIGN(Stage stage, Stage::Make());
+  ASSERT_OK_AND_ASSIGN(GuestCpu writer, stage.machine.AddCpu());
+  uint64_t round = 0;
+  std::string complaint;
+  const auto prepare = [&]() -> Status {
+    Program walks;
+    walks.LoopStart().InvalidatePage(kWindow).Read64(kWindow).Expect(MarkOf(kData)).Repeat(kWalks);
+    KCT_TRY_STATUS(stage.cpu.Load(walks));
+    // Values that are present in no table: the lowest bit is 0.
+    for (uint64_t i = 0; i < kWords; ++i) {
+      stage.slot.memory().Word(Pages(kSource) + kEntry * i) = (round * kWords + i) << 1;
+    }
+    Program stores;
+    for (uint64_t i = 0; i < kWords; ++i) {
+      stores.Move(EntryAt(kDirectory, kFirstUnused + i), PageAt(kSource) + kEntry * i, kEntry);
+    }
+    return writer.Load(stores);
+  };
+  ASSERT_OK(prepare());
+  Race race(Seed(), {.meetings = 30});
+  race.Actor("walk", [&] { return stage.cpu.Run().call.Record(); });
+  race.Actor("write", [&] { return writer.Run().call.Record(); });
+  race.AfterRound([&] {
+    if (const guest::OpResult seen = stage.cpu.result(1); seen.unexpected > 0) {
+      complaint = fmt::format("round {}: a walk read {:#x}", round, seen.unexpected_value);
+    }
+    for (uint64_t i = 0; i < kWords; ++i) {
+      const uint64_t found = stage.EntryNow(kDirectory, kFirstUnused + i);
+      if (found != (round * kWords + i) << 1) {
+        complaint = fmt::format("round {}: word {} holds {:#x}", round, i, found);
+      }
+    }
+    ++round;
+    const Status prepared = prepare();
+    if (!prepared.ok()) complaint = prepared.error().message;
+    return CallRecord{};
+  });
+  ASSERT_OK_AND_ASSIGN(const History history, race.Run());
+  EXPECT_EQ(complaint, "");
+  ASSERT_MET("walks against string stores", history);
+  EXPECT_THAT(history, EveryCall("walk", Succeeds()));
+  EXPECT_THAT(history, EveryCall("write", Succeeds()));
+}
+
+// An entry that is written half by half leads where one of its values in memory led, and never
+// where a mixture of them would: the upper half changes first on the way there, and last on the way
+// back.
+KCT_TEST(ShadowRace, HalvesAreSeenInTheirOrder, "SHADOW-15", "SHADOW-01") {
+  constexpr Gpa kHigh = kHome + 4_GiB;
+  constexpr uint64_t kHighMark = 0x6869'6768;
+  constexpr uint64_t kTimes = 20;
+  ASSERT_OK_AND_ASSIGN(Stage stage, Stage::Make());
+  ASSERT_OK_AND_ASSIGN(const Memslot high,
+                       stage.vm.AddMemslot({.gpa = kHigh, .size = Pages(kStagePages)}));
+  ASSERT_OK_AND_ASSIGN(GuestCpu writer, stage.machine.AddCpu());
+  for (const uint64_t page : {kData, kOtherData}) high.memory().Word(Pages(page)) = kHighMark;
+  const Gpa lower = EntryAt(kTable), upper = lower + Bytes{4};
+  const auto low_half = [](uint64_t entry) { return static_cast<uint32_t>(entry); };
+  Program walks;
+  walks.LoopStart().Read64(kWindow).ExpectOneOf(MarkOf(kData), kHighMark);
+  walks.InvalidatePage(kWindow).Repeat(4 * kTimes);
+  Program halves;
+  halves.LoopStart().Write32(upper, 1).Write32(lower, low_half(EntryOf(kOtherData)));
+  halves.Write32(lower, low_half(EntryOf(kData))).Write32(upper, 0).Repeat(kTimes);
+  ASSERT_OK(stage.cpu.Load(walks));
+  ASSERT_OK(writer.Load(halves));
+  std::string complaint;
+  Race race(Seed(), {.meetings = 50});
+  race.Actor("walk", [&] { return stage.cpu.Run().call.Record(); });
+  race.Actor("write", [&] { return writer.Run().call.Record(); });
+  race.AfterRound([&] {
+    if (const guest::OpResult seen = stage.cpu.result(0); seen.unexpected > 0) {
+      complaint = fmt::format("a walk read {:#x}", seen.unexpected_value);
+    }
+    for (const Status& loaded : {stage.cpu.Load(walks), writer.Load(halves)}) {
+      if (!loaded.ok()) complaint = loaded.error().message;
+    }
+    return CallRecord{};
+  });
+  ASSERT_OK_AND_ASSIGN(const History history, race.Run());
+  EXPECT_EQ(complaint, "");
+  ASSERT_MET("walks against half stores", history);
+  EXPECT_THAT(history, EveryCall("walk", Succeeds()));
+  EXPECT_THAT(history, EveryCall("write", Succeeds()));
+}
+
 }  // namespace
 }  // namespace kct
