@@ -116,5 +116,30 @@ KCT_TEST(ShadowEntry, IsReadAsAWholeAfterAStoreToAHalf, "SHADOW-15", "SHADOW-01"
   EXPECT_EQ(stage.cpu.result(table_low).value, MarkOf(kData));
 }
 
+// A store that ends in the next entry changes that one, too.
+KCT_TEST(ShadowEntry, IsReadAgainAfterAStoreThatBeganInAnother, "SHADOW-18") {
+  constexpr uint64_t kNext = 1;
+  for (const auto& [table, from, to, page] :
+       {std::tuple(kDirectory, kTable, kOtherTable, kHugePage),
+        std::tuple(kTable, kData, kOtherData, kPage)}) {
+    ASSERT_OK_AND_ASSIGN(Stage stage, Stage::Make());
+    stage.Write(table, kNext, EntryOf(from));
+    const Gpa middle = EntryAt(table, kNext) - Bytes{2};
+    const uint64_t half = (EntryOf(to) & 0xffff) << 16;
+    ASSERT_EQ(EntryOf(from) >> 16, EntryOf(to) >> 16);
+    ASSERT_OK(stage.cpu.Load(Program()
+                                 .Read64(kWindow + page)
+                                 .Write32(middle, static_cast<uint32_t>(half))
+                                 .InvalidatePage(kWindow + page)
+                                 .Read64(kWindow + page)));
+
+    ASSERT_THAT(stage.cpu.Run(), IsDone());
+
+    EXPECT_EQ(stage.EntryNow(table, kNext), EntryOf(to));
+    EXPECT_EQ(stage.cpu.result(0).value, MarkOf(kData));
+    EXPECT_EQ(stage.cpu.result(3).value, MarkOf(kOtherData)) << "entry of page " << table;
+  }
+}
+
 }  // namespace
 }  // namespace kct

@@ -12,10 +12,11 @@ namespace {
 class ShadowRace : public RaceTest<Need::kShadow> {};
 
 constexpr RaceOptions kMeetings{.meetings = 100};
+constexpr uint64_t kWalks = 4;  // of a round
 
 // A stage with a second vCPU, and what becomes of an entry that changes in each round: the writer
-// lets it lead to the other page, the walker goes through it, and after the round, once the walker
-// has flushed, what it reads must be by the new one.
+// lets it lead to the other page, the walker goes through it a few times, and after the round, once
+// the walker has flushed, what it reads must be by the new one.
 class Rounds {
  public:
   enum class Fresh { kNo, kYes };  // whether each round begins without shadow pages
@@ -36,19 +37,21 @@ class Rounds {
         if (!call.ok()) return MakeError("{}", call.Record().ToString());
       }
     }
-    KCT_TRY_STATUS(stage_.cpu.Load(Program().Read64(kWindow)));
-    return writer_.Load(StoreOfRound());
+    Program walks;
+    walks.LoopStart().Read64(kWindow).ExpectOneOf(MarkOf(kData), MarkOf(kOtherData));
+    KCT_TRY_STATUS(stage_.cpu.Load(walks.InvalidatePage(kWindow).Repeat(kWalks)));
+    return writer_.Load(StoresOfRound());
   }
 
   // What the walker found in the round, and what it finds after a flush. An error is a finding,
   // too.
   Status Judge() {
-    if (!writer_.result(0).runs) return MakeError("the writer did not come to write");
-    const uint64_t met = stage_.cpu.result(0).value;
-    if (met != MarkOf(from()) && met != MarkOf(to())) {
-      return MakeError("the walker read {:#x} while the entry changed", met);
+    if (writer_.result(1).runs == 0) return MakeError("the writer did not come to write");
+    const guest::OpResult met = stage_.cpu.result(0);
+    if (met.unexpected > 0) {
+      return MakeError("the walker read {:#x} while the entry changed", met.unexpected_value);
     }
-    ++(met == MarkOf(to()) ? found_new_ : found_old_);
+    ++(met.value == MarkOf(to()) ? found_new_ : found_old_);
     KCT_TRY_STATUS(stage_.cpu.Load(Program().InvalidatePage(kWindow).Read64(kWindow)));
     const GuestExit guest_exit = stage_.cpu.Run();
     if (!guest_exit.done()) return MakeError("the walker: {}", guest_exit.ToString());
@@ -73,23 +76,25 @@ class Rounds {
   // Rounds go there and back; the directory's entry and the table's take turns.
   bool back() const { return round_ % 2 != 0; }
   bool of_directory() const { return round_ / 2 % 2 == 0; }
-  uint64_t from() const { return back() ? kOtherData : kData; }
   uint64_t to() const { return back() ? kData : kOtherData; }
 
-  Program StoreOfRound() const {
+  // What is there once more, which lets KVM forget what it had made of it, and then the new entry.
+  Program StoresOfRound() const {
     const uint64_t near = of_directory() ? kTable : kData;
     const uint64_t far = of_directory() ? kOtherTable : kOtherData;
     const Gpa at = EntryAt(of_directory() ? kDirectory : kTable);
     const uint64_t old_entry = EntryOf(back() ? far : near);
     const uint64_t new_entry = EntryOf(back() ? near : far);
     stage_.Word(kSource) = new_entry;
+    Program stores;
+    stores.Write64(at, old_entry);
     switch (round_ / 4 % 3) {
       case 0:
-        return Program().Write64(at, new_entry);
+        return stores.Write64(at, new_entry);
       case 1:
-        return Program().CompareAndSwap(at, old_entry, new_entry);
+        return stores.CompareAndSwap(at, old_entry, new_entry);
       default:
-        return Program().Move(at, PageAt(kSource), kEntry);
+        return stores.Move(at, PageAt(kSource), kEntry);
     }
   }
 
@@ -137,7 +142,7 @@ KCT_TEST(ShadowRace, AWriteThatMeetsTheFirstWalkIsNotLost, "SHADOW-01", "SHADOW-
 // finds a shadow page to drop or another vCPU is just making it.
 KCT_TEST(ShadowRace, AStringStoreToATableArrives, "SHADOW-04", "SHADOW-01") {
   constexpr uint64_t kWords = 64;
-  constexpr uint64_t kWalks = 20;
+  constexpr uint64_t kLooks = 20;
   constexpr uint64_t kFirstUnused = 8;
   ASSERT_OK_AND_ASSIGN(Stage stage, Stage::Make());
   ASSERT_OK_AND_ASSIGN(GuestCpu writer, stage.machine.AddCpu());
@@ -145,7 +150,7 @@ KCT_TEST(ShadowRace, AStringStoreToATableArrives, "SHADOW-04", "SHADOW-01") {
   std::string complaint;
   const auto prepare = [&]() -> Status {
     Program walks;
-    walks.LoopStart().InvalidatePage(kWindow).Read64(kWindow).Expect(MarkOf(kData)).Repeat(kWalks);
+    walks.LoopStart().InvalidatePage(kWindow).Read64(kWindow).Expect(MarkOf(kData)).Repeat(kLooks);
     KCT_TRY_STATUS(stage.cpu.Load(walks));
     // Values that are present in no table: the lowest bit is 0.
     for (uint64_t i = 0; i < kWords; ++i) {

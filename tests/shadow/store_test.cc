@@ -14,7 +14,7 @@ struct Store {
   void (*append)(Program&, Gpa at, uint64_t from, uint64_t to);
 };
 
-// Strings are copied from kSource; an input comes from user space, half by half.
+// Strings are copied from kSource; an input comes from user space.
 constexpr std::array kStores{
     Store{"move", [](Program& program, Gpa at, uint64_t, uint64_t to) { program.Write64(at, to); }},
     Store{"two_halves",
@@ -30,8 +30,9 @@ constexpr std::array kStores{
                        uint64_t) { program.Move(at, PageAt(kSource), kEntry); }},
     Store{"string_of_bytes", [](Program& program, Gpa at, uint64_t,
                                 uint64_t) { program.Move(at, PageAt(kSource), kEntry, 1); }},
+    // The lower half, which is where the two entries differ.
     Store{"input", [](Program& program, Gpa at, uint64_t,
-                      uint64_t) { program.InString(kStop, at, kEntry, 4); }},
+                      uint64_t) { program.InString(kStop, at, {4}, 4); }},
 };
 
 // To which table the entry belongs.
@@ -47,6 +48,7 @@ struct StoreToTable {
   struct Item {
     const Store* store;
     const Level* level;
+    friend void PrintTo(const Item& item, std::ostream* os) { *os << SubjectOf(item).name; }
   };
   static const std::vector<Item>& All() {
     static const std::vector<Item> all = [] {
@@ -65,12 +67,11 @@ struct StoreToTable {
 
 class ShadowStore : public EachTest<TestKind::kAbi, StoreToTable, Need::kShadow> {
  protected:
-  // Runs to the end of the program, and hands out the halves of `entry` to whoever asks.
+  // Runs to the end of the program, and hands out the lower half of `entry` to whoever asks.
   static GuestExit RunAndSupply(Stage& stage, uint64_t entry) {
-    int halves = 0;
     return stage.cpu.RunUntilDone([&](const GuestExit& guest_exit) {
       if (guest_exit.kind != ExitKind::kIo) return VcpuRunner::Then::kStop;
-      stage.cpu.AnswerIo(static_cast<uint32_t>(halves++ == 0 ? entry : entry >> 32));
+      stage.cpu.AnswerIo(static_cast<uint32_t>(entry));
       return VcpuRunner::Then::kRunOn;
     });
   }
