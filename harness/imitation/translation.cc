@@ -84,7 +84,9 @@ std::optional<Gpa> Translate(Stay& stay, Vm& vm, const Vcpu& vcpu, uint64_t addr
 void TrackWrite(Stay& stay, Vm& vm, const Vcpu& vcpu, Gpa gpa, uint32_t width) {
   const uint64_t end = gpa.value + width;
   for (Gpa at{gpa.value & ~(kEntrySize - 1)}; at.value < end; at = at + Bytes{kEntrySize}) {
-    if (Find(vm, at) == nullptr) continue;
+    const bool first = at.value <= gpa.value;
+    const bool missed = !first && stay.world().Planted(model::Bug::kNextEntryIsMissed);
+    if (missed || Find(vm, at) == nullptr) continue;
     model::Operation op = OfEntry(model::Kind::kWritePageTable, vcpu, at);
     op.value = InMemory(vm, vcpu, at).value_or(0);
     Perform(stay, vm, op);

@@ -224,6 +224,7 @@ enum class Bug : uint8_t {
   kShadowedEntryIsNotReread,
   kShadowPagesOutliveTheSlots,
   kAbsentEntryIsKept,
+  kNextEntryIsMissed,
   kStatisticIsMissing,
   // --- mmu notifiers
   kDroppedPageStays,

@@ -9,6 +9,8 @@ const std::vector<BehaviourBug>& ShadowBugs() {
        "copies of page-table entries outlive the end of all other mappings"},
       {Bug::kAbsentEntryIsKept, "absent-entry-is-kept", "SHADOW-17",
        "a page-table entry that was not present is not looked at again"},
+      {Bug::kNextEntryIsMissed, "next-entry-is-missed", "SHADOW-18",
+       "a store that ends in the next page-table entry counts for the one that it began in"},
       {Bug::kStatisticIsMissing, "statistic-is-missing", "SHADOW-16",
        "the last statistic of a VM or vCPU is missing"},
   };
