@@ -11,7 +11,7 @@ namespace {
 
 class ShadowRace : public RaceTest<Need::kShadow> {};
 
-constexpr RaceOptions kMeetings{.meetings = 100};
+constexpr RaceOptions kMeetings{.meetings = 60, .patience = 10s};
 constexpr uint64_t kWalks = 4;  // of a round
 
 // A stage with a second vCPU, and what becomes of an entry that changes in each round: the writer
@@ -163,7 +163,7 @@ KCT_TEST(ShadowRace, AStringStoreToATableArrives, "SHADOW-04", "SHADOW-01") {
     return writer.Load(stores);
   };
   ASSERT_OK(prepare());
-  Race race(Seed(), {.meetings = 30});
+  Race race(Seed(), {.meetings = 30, .patience = 10s});
   race.Actor("walk", [&] { return stage.cpu.Run().call.Record(); });
   race.Actor("write", [&] { return writer.Run().call.Record(); });
   race.AfterRound([&] {
@@ -211,7 +211,7 @@ KCT_TEST(ShadowRace, HalvesAreSeenInTheirOrder, "SHADOW-15", "SHADOW-01") {
   ASSERT_OK(stage.cpu.Load(walks));
   ASSERT_OK(writer.Load(halves));
   std::string complaint;
-  Race race(Seed(), {.meetings = 50});
+  Race race(Seed(), {.meetings = 30, .patience = 10s});
   race.Actor("walk", [&] { return stage.cpu.Run().call.Record(); });
   race.Actor("write", [&] { return writer.Run().call.Record(); });
   race.AfterRound([&] {
