@@ -135,6 +135,7 @@ KCT_TEST(ShadowNested, AChangedEntryIsSeenByTheInnerGuest, "SHADOW-01", "SHADOW-
 KCT_TEST(ShadowNested, MaySharePageTablesWithTheInnerGuest, "SHADOW-08") {
   ASSERT_OK_AND_ASSIGN(Stage stage, MakeHypervisor());
   ASSERT_OK(LoadHypervisor(stage, Program()
+                                      .Read64(kWindow + kPage)
                                       .Execute(PageAt(kHypervisor))
                                       .Out(kStop, 0)
                                       .ReloadCr3()
@@ -143,17 +144,17 @@ KCT_TEST(ShadowNested, MaySharePageTablesWithTheInnerGuest, "SHADOW-08") {
                                       .Execute(PageAt(kHypervisor))));
   ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
   ASSERT_EQ(ExitCode(stage), kVmmcall);
-  EXPECT_EQ(stage.cpu.result(0).value, LowHalf(MarkOf(kData)));
+  EXPECT_EQ(stage.cpu.result(1).value, LowHalf(MarkOf(kData)));
   const uint64_t zapped = stage.Count("mmu_shadow_zapped");
   const uint64_t emulated = stage.CountOfVcpu("pf_emulate");
 
   ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
 
-  EXPECT_EQ(stage.cpu.result(3).value, MarkOf(kData));
+  EXPECT_EQ(stage.cpu.result(4).value, MarkOf(kData));
   EXPECT_GT(stage.Count("mmu_shadow_zapped"), zapped);
   EXPECT_EQ(stage.CountOfVcpu("pf_emulate"), emulated);
   ASSERT_THAT(stage.cpu.Run(), IsDone());
-  EXPECT_EQ(stage.cpu.result(5).value, LowHalf(MarkOf(kData)));
+  EXPECT_EQ(stage.cpu.result(6).value, LowHalf(MarkOf(kData)));
 }
 
 // Memory that goes away under the inner guest is MMIO at the hypervisor's address, and memory again
