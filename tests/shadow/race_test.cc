@@ -11,8 +11,8 @@ namespace {
 
 class ShadowRace : public RaceTest<Need::kShadow> {};
 
-constexpr RaceOptions kMeetings{.meetings = 60, .patience = 10s};
-constexpr uint64_t kWalks = 4;  // of a round
+constexpr RaceOptions kMeetings{.meetings = 30, .patience = 10s};
+constexpr uint64_t kWalks = 8;  // of a round
 
 // A stage with a second vCPU, and what becomes of an entry that changes in each round: the writer
 // lets it lead to the other page, the walker goes through it a few times, and after the round, once
@@ -163,7 +163,7 @@ KCT_TEST(ShadowRace, AStringStoreToATableArrives, "SHADOW-04", "SHADOW-01") {
     return writer.Load(stores);
   };
   ASSERT_OK(prepare());
-  Race race(Seed(), {.meetings = 30, .patience = 10s});
+  Race race(Seed(), {.meetings = 15, .patience = 10s});
   race.Actor("walk", [&] { return stage.cpu.Run().call.Record(); });
   race.Actor("write", [&] { return writer.Run().call.Record(); });
   race.AfterRound([&] {
@@ -194,7 +194,7 @@ KCT_TEST(ShadowRace, AStringStoreToATableArrives, "SHADOW-04", "SHADOW-01") {
 KCT_TEST(ShadowRace, HalvesAreSeenInTheirOrder, "SHADOW-15", "SHADOW-01") {
   constexpr Gpa kHigh = kHome + 4_GiB;
   constexpr uint64_t kHighMark = 0x6869'6768;
-  constexpr uint64_t kTimes = 20;
+  constexpr uint64_t kTimes = 40;
   ASSERT_OK_AND_ASSIGN(Stage stage, Stage::Make());
   ASSERT_OK_AND_ASSIGN(const Memslot high,
                        stage.vm.AddMemslot({.gpa = kHigh, .size = Pages(kStagePages)}));
@@ -211,7 +211,7 @@ KCT_TEST(ShadowRace, HalvesAreSeenInTheirOrder, "SHADOW-15", "SHADOW-01") {
   ASSERT_OK(stage.cpu.Load(walks));
   ASSERT_OK(writer.Load(halves));
   std::string complaint;
-  Race race(Seed(), {.meetings = 30, .patience = 10s});
+  Race race(Seed(), {.meetings = 15, .patience = 10s});
   race.Actor("walk", [&] { return stage.cpu.Run().call.Record(); });
   race.Actor("write", [&] { return writer.Run().call.Record(); });
   race.AfterRound([&] {
