@@ -5,6 +5,8 @@ namespace kct::model {
 
 const std::vector<BehaviourBug>& ShadowBugs() {
   static const std::vector<BehaviourBug> bugs = {
+      {Bug::kTrackingZapsNothing, "tracking-zaps-nothing", "SHADOW-01",
+       "a write to a page table leaves KVM's copy alone"},
       {Bug::kShadowPagesOutliveTheSlots, "shadow-pages-outlive-the-slots", "SHADOW-13",
        "copies of page-table entries outlive the end of all other mappings"},
       {Bug::kAbsentEntryIsKept, "absent-entry-is-kept", "SHADOW-17",
