@@ -146,7 +146,7 @@ void Play(Litmus::Edge edge, FlatWriter::By by, std::string_view name) {
   ASSERT_OK_AND_ASSIGN(Litmus litmus, Litmus::Make(edge, by));
   ASSERT_OK(litmus.Prepare());
   Status judged;
-  Race race(Seed(), {.meetings = 20, .patience = 15s});
+  Race race(Seed(), {.meetings = 20});
   race.Actor(edge == Litmus::Edge::kFirst ? "walk" : "drop", [&] { return litmus.Turn(); });
   race.Actor("write", [&] { return litmus.Write(); });
   race.AfterRound([&] {

@@ -11,7 +11,7 @@ namespace {
 
 class ShadowRace : public RaceTest<Need::kShadow> {};
 
-constexpr RaceOptions kMeetings{.meetings = 30, .patience = 10s};
+constexpr RaceOptions kMeetings{.meetings = 30};
 constexpr uint64_t kWalks = 8;  // of a round
 
 // A stage with a second vCPU, and what becomes of an entry that changes in each round: the writer
@@ -174,7 +174,7 @@ KCT_TEST(ShadowRace, AStringStoreToATableArrives, "SHADOW-04", "SHADOW-01") {
     return writer.Load(stores);
   };
   ASSERT_OK(prepare());
-  Race race(Seed(), {.meetings = 15, .patience = 10s});
+  Race race(Seed(), {.meetings = 15});
   race.Actor("walk", [&] { return stage.cpu.Run().call.Record(); });
   race.Actor("write", [&] { return writer.Run().call.Record(); });
   race.AfterRound([&] {
@@ -228,7 +228,7 @@ KCT_TEST(ShadowRace, HalvesAreSeenInTheirOrder, "SHADOW-15", "SHADOW-01") {
   ASSERT_OK(stage.cpu.Load(walks));
   ASSERT_OK(writer.Load(halves));
   std::string complaint;
-  Race race(Seed(), {.meetings = 15, .patience = 10s});
+  Race race(Seed(), {.meetings = 15});
   race.Actor("walk", [&] { return stage.cpu.Run().call.Record(); });
   race.Actor("write", [&] { return writer.Run().call.Record(); });
   race.AfterRound([&] {

@@ -4,8 +4,8 @@
 // Included by host code, guest code and assembly, and the only place for these numbers. A payload
 // reports facts into its mailbox; the host judges them.
 //
-// Guest physical and guest virtual addresses are the same below kUpperHalf: the host writes identity
-// page tables.
+// Guest physical and guest virtual addresses are the same below kUpperHalf: the host writes
+// identity page tables.
 // [1 MiB, 2 MiB) is one memslot and belongs to the interpreter; below 16 MiB is kept for payloads.
 #pragma once
 
