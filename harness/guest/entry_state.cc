@@ -88,6 +88,20 @@ kvm_sregs LongModeSregs(kvm_sregs sregs, int cpu) {
   return sregs;
 }
 
+kvm_sregs FlatSregs(kvm_sregs sregs, int privilege) {
+  sregs.cr0 |= kCr0Pe;
+  const auto segment = [&](uint16_t selector, uint8_t type) {
+    kvm_segment flat = FlatSegment(static_cast<uint16_t>(selector | privilege), type);
+    flat.dpl = static_cast<uint8_t>(privilege);
+    flat.l = 0;
+    flat.db = 1;
+    return flat;
+  };
+  sregs.cs = segment(kCodeSelector, kCodeType);
+  sregs.ds = sregs.es = sregs.ss = segment(kDataSelector, kDataType);
+  return sregs;
+}
+
 kvm_regs EntryRegs(int cpu) {
   kvm_regs regs = {};
   regs.rip = guest::kImageGpa;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The state in which the host enters the interpreter: 64-bit mode from the first instruction,
-// interrupts off, and the tables that state refers to.
+// interrupts off, and the tables that state refers to. And one that needs no tables.
 #pragma once
 
 #include <span>
@@ -15,6 +15,9 @@ namespace kct {
 // `sregs` with what 64-bit mode needs put in, for vCPU number `cpu`.
 kvm_sregs LongModeSregs(kvm_sregs sregs, int cpu);
 kvm_regs EntryRegs(int cpu);
+
+// `sregs` with flat 32-bit segments of this privilege level put in; paging is off.
+kvm_sregs FlatSregs(kvm_sregs sregs, int privilege);
 
 // Writes GDT and IDT into `memory`, which backs guest physical memory from guest::kTablesGpa on.
 void WriteDescriptorTables(const Mapping& memory);

@@ -33,6 +33,7 @@ struct Reached {
     kMmio,
     kFailed,       // KVM_RUN fails with `error`
     kInterrupted,  // a signal came; the access has not been made
+    kPageFault,    // of the guest: its own page tables lead nowhere
   };
   How how = How::kMemory;
   Errno error;

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "harness/base/clock.h"
+#include "harness/imitation/translation.h"
 
 namespace kct::imitation {
 
@@ -19,6 +20,7 @@ using guest::OpStatus;
 namespace {
 
 constexpr uint32_t kPortPage = 4096;  // offset of port data in what KVM_RUN shares
+constexpr uint32_t kPageFault = 14;   // vector
 constexpr uint64_t kUnknownHypercall = static_cast<uint64_t>(-1000);
 
 void Note(const Op& op, OpResult& result, uint64_t gpa, uint64_t value) {
@@ -134,6 +136,11 @@ ProgramRunner::Now ProgramRunner::StepIn(guest::CpuArea& area) {
     halfway_ = finishes && HasTwoHalves(op.code) && guest_.part % 2 == 1;
     vcpu_.regs.rip = guest::kImageGpa + ++guest_.retired;
     if (guest_.part >= PartsOf(op)) EndOp(area);
+  } else if (page_fault_) {
+    result.status = OpStatus::kFault;
+    result.vector = kPageFault;
+    result.cr2 = *std::exchange(page_fault_, std::nullopt);
+    EndOp(area);
   }
   return now_;
 }
@@ -271,7 +278,7 @@ ProgramRunner::Part ProgramRunner::DoExchange(const Op& op, OpResult& result) {
   if (by_exit) {
     access.value = *Load(op.gpa, 8, model::Access::kRead, By::kGuest);
   } else {
-    const Reached reached = Make(stay_, vm_, vcpu_, access);
+    const Reached reached = Reach(access);
     if (reached.how == Reached::How::kMmio) access.kind = model::Access::kRead;
     if (!Came(reached, access)) return Part::kStopped;
     ++guest_.part;  // the other half is made
@@ -346,8 +353,25 @@ void ProgramRunner::LeaveForHypercall(const Op& op) {
 
 bool ProgramRunner::TakeAnswer() { return std::exchange(answered_, false); }
 
+Reached ProgramRunner::Reach(Access& access) {
+  if (access.gpa.value >= guest::kUpperHalf) {
+    const std::optional<Gpa> gpa = Translate(stay_, vm_, vcpu_, access.gpa.value);
+    if (!gpa) return {.how = Reached::How::kPageFault};
+    access.gpa = *gpa;
+  }
+  const Reached reached = Make(stay_, vm_, vcpu_, access);
+  if (reached.how == Reached::How::kMemory && access.kind == model::Access::kWrite) {
+    TrackWrite(stay_, vm_, vcpu_, access.gpa, access.width);
+  }
+  return reached;
+}
+
 bool ProgramRunner::Came(const Reached& reached, const Access& access) {
   if (reached.how == Reached::How::kMemory) return true;
+  if (reached.how == Reached::How::kPageFault) {
+    page_fault_ = access.gpa.value;
+    return false;
+  }
   if (reached.how == Reached::How::kMmio) {
     // Code can't be fetched from there.
     if (access.kind == model::Access::kExecute) {
@@ -372,7 +396,7 @@ std::optional<uint64_t> ProgramRunner::Load(uint64_t gpa, uint32_t width, model:
     return value;
   }
   Access access{.gpa = {gpa}, .width = width, .kind = kind, .emulated = by == By::kKvm};
-  if (!Came(Make(stay_, vm_, vcpu_, access), access)) return std::nullopt;
+  if (!Came(Reach(access), access)) return std::nullopt;
   return access.value;
 }
 
@@ -383,7 +407,7 @@ bool ProgramRunner::Store(uint64_t gpa, uint32_t width, uint64_t value, By by) {
                 .kind = model::Access::kWrite,
                 .emulated = by == By::kKvm,
                 .value = Masked(value, width)};
-  return Came(Make(stay_, vm_, vcpu_, access), access);
+  return Came(Reach(access), access);
 }
 
 void ProgramRunner::LeaveForMmio(const Access& access) {

@@ -54,6 +54,8 @@ class ProgramRunner {
   bool Store(uint64_t gpa, uint32_t width, uint64_t value, By by);
   bool Out(const guest::Op& op, uint64_t value);
   std::optional<uint64_t> In(const guest::Op& op);
+  // Makes an access to what its address stands for. What the guest wrote may be page tables.
+  Reached Reach(Access& access);
   bool Came(const Reached& reached, const Access& access);
   void LeaveForMmio(const Access& access);
   void LeaveForPort(uint64_t port, uint32_t width, uint8_t direction);
@@ -67,6 +69,7 @@ class ProgramRunner {
   bool halfway_ = false;  // an exit was answered, and its instruction is not over
   guest::Mailbox* mailbox_ = nullptr;
   Now now_ = Now::kRuns;
+  std::optional<uint64_t> page_fault_;  // where the guest's operation has just met one
   Reached failure_;
 };
 

@@ -6,6 +6,7 @@
 #include "harness/imitation/copied.h"
 #include "harness/imitation/operations.h"
 #include "harness/imitation/run.h"
+#include "harness/imitation/statistics.h"
 
 namespace kct::imitation {
 namespace {
@@ -87,6 +88,8 @@ RawAnswer CallVcpu(Stay& stay, Vm& vm, Vcpu& vcpu, unsigned long request, uintpt
       return SetSregs(vcpu, argument);
     case KVM_GET_VCPU_EVENTS:
       return Give(argument, kvm_vcpu_events{});
+    case KVM_GET_STATS_FD:
+      return StatisticsOfVcpu(vm.rules);
     case KVM_SET_VCPU_EVENTS:
       return SetEvents(stay, vm, vcpu, argument);
     case kKvmSetCpuid2:

@@ -50,6 +50,8 @@ struct Vm {
   // What pages held when the guest first used them, by host address: for a planted bug.
   std::map<Hva, std::vector<char>> kept;
   bool left_with_a_child = false;  // a planted bug keeps everything from now on
+  // Entries of a guest's page tables that were not present once: for a planted bug.
+  std::set<Gpa> absent;
 };
 
 // A page of a file is kept under its number, where no page of the host can be.

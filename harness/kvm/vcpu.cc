@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/kvm/vcpu.h"
 
+#include "harness/kvm/statistic.h"
+
 #include <cstring>
 
 #include "harness/base/tape.h"
@@ -58,6 +60,16 @@ Status Vcpu::SetRegs(const kvm_regs& regs) const {
   return ToStatus(Issue(fd(), KVM_SET_REGS, regs), "KVM_SET_REGS");
 }
 
+Result<kvm_vcpu_events> Vcpu::GetEvents() const {
+  const auto call = Issue(fd(), KVM_GET_VCPU_EVENTS, kvm_vcpu_events{});
+  KCT_TRY_STATUS(ToStatus(call, "KVM_GET_VCPU_EVENTS"));
+  return call.after;
+}
+
+Status Vcpu::SetEvents(const kvm_vcpu_events& events) const {
+  return ToStatus(Issue(fd(), KVM_SET_VCPU_EVENTS, events), "KVM_SET_VCPU_EVENTS");
+}
+
 PreFaultCall Vcpu::PreFault(GpaRange range) const {
   return PreFaultMemory({.gpa = range.start.value, .size = range.size.count});
 }
@@ -74,7 +86,9 @@ Status Vcpu::SetMode(Mode mode) const {
   kvm_vcpu_events events = {};
   events.flags = KVM_VCPUEVENT_VALID_SMM;
   events.smi.smm = mode == Mode::kSystemManagement;
-  return ToStatus(Issue(fd(), KVM_SET_VCPU_EVENTS, events), "KVM_SET_VCPU_EVENTS");
+  return SetEvents(events);
 }
+
+Result<uint64_t> Vcpu::Statistic(std::string_view name) const { return StatisticOf(fd(), name); }
 
 }  // namespace kct

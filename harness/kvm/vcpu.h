@@ -2,6 +2,8 @@
 // Vcpu: a virtual CPU, and the ioctls of its file descriptor under their own names.
 #pragma once
 
+#include <string_view>
+
 #include "harness/abi/backend.h"
 #include "harness/base/mapping.h"
 #include "harness/base/result.h"
@@ -28,6 +30,8 @@ class Vcpu {
   Status SetSregs(const kvm_sregs& sregs) const;
   Result<kvm_regs> GetRegs() const;
   Status SetRegs(const kvm_regs& regs) const;
+  Result<kvm_vcpu_events> GetEvents() const;
+  Status SetEvents(const kvm_vcpu_events& events) const;
 
   // --- sugar ----------------------------------------------------------------------------------
   // PreFaultMemory of a range, with no flags.
@@ -37,6 +41,9 @@ class Vcpu {
   // Puts the vCPU into system management mode, or takes it out (KVM_SET_VCPU_EVENTS).
   enum class Mode { kNormal, kSystemManagement };
   Status SetMode(Mode mode) const;
+  // The value of a statistic of this vCPU ("pf_emulate"), from KVM_GET_STATS_FD. Error: no such
+  // name.
+  Result<uint64_t> Statistic(std::string_view name) const;
 
  private:
   UniqueFd fd_;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "harness/kvm/vm.h"
 
-#include <cstring>
-#include <vector>
+#include "harness/kvm/statistic.h"
 
 namespace kct {
 namespace {
@@ -20,13 +19,6 @@ Status CopyCpuid(int kvm_fd, int vcpu_fd) {
   const auto set = IssueAt(vcpu_fd, kKvmSetCpuid2, &cpuid);
   if (!set.ok()) return MakeError("KVM_SET_CPUID2: {}", set.error.Explain());
   return {};
-}
-
-Status ReadAt(int fd, void* out, size_t size, uint64_t offset) {
-  const ssize_t got = pread(fd, out, size, static_cast<off_t>(offset));
-  if (got == static_cast<ssize_t>(size)) return {};
-  return MakeError("statistics of the VM: {}",
-                   got < 0 ? LastErrno().Explain() : "fewer bytes than announced");
 }
 
 }  // namespace
@@ -127,24 +119,6 @@ Status Vm::CreateIrqchip() const {
   return MakeError("KVM_CREATE_IRQCHIP: {}", call.error.Explain());
 }
 
-Result<uint64_t> Vm::Statistic(std::string_view name) const {
-  const auto call = IssueNumber(fd(), KVM_GET_STATS_FD, 0);
-  if (!call.ok()) return MakeError("KVM_GET_STATS_FD: {}", call.error.Explain());
-  const UniqueFd stats(call.ret);
-  kvm_stats_header header;
-  KCT_TRY_STATUS(ReadAt(stats.get(), &header, sizeof header, 0));
-  const size_t entry_size = sizeof(KvmStatsDescHead) + header.name_size;
-  std::vector<char> entry(entry_size);
-  for (uint32_t i = 0; i < header.num_desc; ++i) {
-    KCT_TRY_STATUS(
-        ReadAt(stats.get(), entry.data(), entry_size, header.desc_offset + i * entry_size));
-    const auto* desc = reinterpret_cast<const KvmStatsDescHead*>(entry.data());
-    if (name != entry.data() + sizeof(KvmStatsDescHead)) continue;
-    uint64_t value = 0;
-    KCT_TRY_STATUS(ReadAt(stats.get(), &value, sizeof value, header.data_offset + desc->offset));
-    return value;
-  }
-  return MakeError("this KVM has no VM statistic named {}", name);
-}
+Result<uint64_t> Vm::Statistic(std::string_view name) const { return StatisticOf(fd(), name); }
 
 }  // namespace kct

@@ -240,6 +240,7 @@ std::vector<PlantedBug> AllPlantedBugs() {
   std::vector<PlantedBug> all = PlantBehaviours(BehaviourBugs());
   Append(PlantBehaviours(FaultBugs()), all);
   Append(PlantBehaviours(GmemBugs()), all);
+  Append(PlantBehaviours(ShadowBugs()), all);
   Append(PlantChecks(Shown::kBySuites), all);
   return all;
 }

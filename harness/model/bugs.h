@@ -229,6 +229,10 @@ enum class Bug : uint8_t {
   kTrackingZapsNothing,
   kTrackingLooksBeforeTheWrite,
   kShadowedEntryIsNotReread,
+  kShadowPagesOutliveTheSlots,
+  kAbsentEntryIsKept,
+  kNextEntryIsMissed,
+  kStatisticIsMissing,
   // --- mmu notifiers
   kDroppedPageStays,
   kInvalidationLeavesEntries,
@@ -249,6 +253,7 @@ struct BehaviourBug {
 const std::vector<BehaviourBug>& BehaviourBugs();
 const std::vector<BehaviourBug>& FaultBugs();
 const std::vector<BehaviourBug>& GmemBugs();
+const std::vector<BehaviourBug>& ShadowBugs();
 // Those that the model's own scenarios have to notice: of areas that have no suite yet.
 const std::vector<BehaviourBug>& AreaBugs();
 

@@ -94,8 +94,6 @@ const std::vector<BehaviourBug>& AreaBugs() {
       {Bug::kPrivatePagesOutliveConversion, "private-pages-outlive-conversion", "TDX-32",
        "a page that was shared meanwhile needs no new acceptance"},
       // --- shadow paging
-      {Bug::kTrackingZapsNothing, "tracking-zaps-nothing", "SHADOW-01",
-       "a write to a page table leaves KVM's copy alone"},
       {Bug::kTrackingLooksBeforeTheWrite, "tracking-looks-before-the-write", "SHADOW-02",
        "the writer looks for copies before its write"},
       {Bug::kShadowedEntryIsNotReread, "shadowed-entry-is-not-reread", "SHADOW-02",

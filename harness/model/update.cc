@@ -105,6 +105,9 @@ void DropEntries(const Rules& rules, State& state, const Slot& slot, bool moved)
   if (rules.planted.Is(Bug::kDeleteSparesOthersDespiteQuirk)) all = false;
   if (rules.planted.Is(Bug::kDeleteDropsOthersWithoutQuirk)) all = true;
   if (all) {
+    if (!state.rare->shadowed.empty() && !rules.planted.Is(Bug::kShadowPagesOutliveTheSlots)) {
+      state.rare.Write().shadowed.clear();
+    }
     state.entries.clear();
     state.stale_roots = 0xff;
     state.roots_were_dropped = false;

@@ -273,6 +273,10 @@ const std::array kLies{
                 munmap(run, kPage.count);
               }
             }),
+    KCT_LIE("statistics-are-refused", "KVM_GET_STATS_FD returns EINVAL",
+            {
+              if (request == KVM_GET_STATS_FD) return Failure(EINVAL);
+            }),
     KCT_LIE("run-says-again", "KVM_RUN runs and returns EAGAIN",
             {
               if (request == KVM_RUN) {

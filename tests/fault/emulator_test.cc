@@ -5,9 +5,9 @@
 #include <array>
 
 #include "harness/abi/host_memory.h"
-#include "harness/kvm/kvm.h"
 #include "harness/race/page_anchor.h"
 #include "harness/testing/fixture.h"
+#include "harness/testing/forced_emulation.h"
 #include "harness/testing/matchers.h"
 #include "tests/fault/scenes.h"
 
@@ -84,20 +84,6 @@ KCT_TEST(FaultEmulatorWaits, UntilASignalComes, "RUN-35") {
   EXPECT_THAT(guest_exit, IsInterrupted());
   EXPECT_THAT(scene.cpu.Run(), IsOut(1));
 }
-
-// Makes KVM emulate what follows ud2 and "kvm" in the guest's code, while it lives.
-class ForcedEmulation {
- public:
-  ForcedEmulation() : before_(ModuleParameter("kvm", kParameter)) {}
-  ~ForcedEmulation() { (void)SetModuleParameter("kvm", kParameter, before_); }
-  ForcedEmulation(const ForcedEmulation&) = delete;
-  ForcedEmulation& operator=(const ForcedEmulation&) = delete;
-  Status Begin() const { return SetModuleParameter("kvm", kParameter, "1"); }
-
- private:
-  static constexpr std::string_view kParameter = "force_emulation_prefix";
-  std::string before_;
-};
 
 // A function that compares the word at kHome with 0 and exchanges it, locked and emulated.
 constexpr std::array<uint8_t, 20> kEmulatedExchange{

@@ -4,7 +4,8 @@
 // Included by host code, guest code and assembly, and the only place for these numbers. A payload
 // reports facts into its mailbox; the host judges them.
 //
-// Guest physical and guest virtual addresses are the same: the host writes identity page tables.
+// Guest physical and guest virtual addresses are the same below kUpperHalf: the host writes
+// identity page tables.
 // [1 MiB, 2 MiB) is one memslot and belongs to the interpreter; below 16 MiB is kept for payloads.
 #pragma once
 
@@ -54,6 +55,10 @@ inline constexpr uint64_t kImageGpa = GUEST_IMAGE_GPA;
 inline constexpr uint64_t kImageSize = GUEST_CPUS_GPA - GUEST_IMAGE_GPA;
 inline constexpr uint64_t kEndGpa = GUEST_END_GPA;
 inline constexpr uint64_t kPageSize = 4096;
+
+// Addresses from here on are no guest physical ones: they are translated by page tables that a test
+// has written, if it has.
+inline constexpr uint64_t kUpperHalf = 0xffff800000000000;
 
 inline constexpr int kMaxCpus = 8;
 inline constexpr uint64_t kMaxOps = 256;
