@@ -87,8 +87,12 @@ struct Backing {
 // Who uses the page: what a file backs, KVM itself does not see.
 enum class User { kGuest, kKvm };
 
-bool TakesFromFile(const Vm& vm, const model::Slot& slot, Gpa page) {
-  const uint64_t attributes = vm.state.AttributesOf(model::PageOf(page.value));
+bool TakesFromFile(Vm& vm, const model::Slot& slot, Gpa page) {
+  const uint64_t number = model::PageOf(page.value);
+  uint64_t attributes = vm.state.AttributesOf(number);
+  if (vm.rules.planted.Is(Bug::kConversionLeavesOldView)) {
+    attributes = vm.first_attributes.try_emplace(number, attributes).first->second;
+  }
   const bool is_private = (attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE) != 0;
   return slot.gmem_only || (is_private && slot.gmem >= 0);
 }
@@ -223,7 +227,10 @@ class Prefaulter {
     const bool writes = Planted(Bug::kPrefaultWrites) || Planted(Bug::kPrefaultWantsWritableMemory);
     const PageState state = imitation::BringIn(stay_, backing, writes ? Use::kWrite : Use::kRead,
                                                deaf ? Interruptible::kNo : Interruptible::kYes);
-    if (backing.file != nullptr && !Planted(Bug::kPrefaultAllocatesNothing)) {
+    const bool is_private = backing.file != nullptr && !backing.slot->gmem_only;
+    const bool allocates = !Planted(Bug::kPrefaultAllocatesNothing) &&
+                           !(is_private && Planted(Bug::kPrefaultIgnoresAttributes));
+    if (backing.file != nullptr && allocates) {
       // Should there be no memory left, the access that comes says so.
       (void)AllocatePage(backing.file->fd.get(), backing.offset);
     }

@@ -238,6 +238,7 @@ std::vector<PlantedBug> AllPlantedBugs() {
   std::vector<PlantedBug> all = PlantBehaviours(BehaviourBugs());
   Append(PlantBehaviours(FaultBugs()), all);
   Append(PlantBehaviours(GmemBugs()), all);
+  Append(PlantBehaviours(ConvertBugs()), all);
   Append(PlantChecks(Shown::kBySuites), all);
   return all;
 }

@@ -182,6 +182,19 @@ enum class Bug : uint8_t {
   kAttributesAreHalfApplied,
   kConversionDropsContents,
   kConversionFailsWhereMapped,
+  kAttributesAreForEveryVm,
+  kNoAttributesAreRefused,
+  kMemoryStartsPrivate,
+  kRepeatedAttributesUnmap,
+  kAttributesStopForSignals,
+  kConversionLeavesOldView,
+  kHugePageSpansKinds,
+  kConversionKeepsMappings,
+  kAttributesBadPointerIsEinval,
+  kFileTakesIoctls,
+  kMismatchIsBare,
+  kPrefaultIgnoresAttributes,
+  kPrefaultSaysAgainOnFlip,
   // --- exits
   kReservedAttributesAreRefused,
   kBadRangeExits,
@@ -242,6 +255,7 @@ struct BehaviourBug {
 const std::vector<BehaviourBug>& BehaviourBugs();
 const std::vector<BehaviourBug>& FaultBugs();
 const std::vector<BehaviourBug>& GmemBugs();
+const std::vector<BehaviourBug>& ConvertBugs();
 // Those that the model's own scenarios have to notice: of areas that have no suite yet.
 const std::vector<BehaviourBug>& AreaBugs();
 
