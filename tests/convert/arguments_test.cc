@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KVM_SET_MEMORY_ATTRIBUTES and KVM_CAP_MEMORY_ATTRIBUTES: where they are, and what is refused.
+#include "harness/abi/host_access.h"
 #include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
@@ -119,13 +120,34 @@ KCT_TEST(ConvertFile, TakesNoIoctl, "CONV-01") {
 }
 
 // A VM with private memory has no files that the host may touch: what it shares is elsewhere.
-KCT_TEST(ConvertPrivateFile, IsNeverSharedFromTheStart, "CONV-02", "GMEM-04") {
+KCT_TEST(ConvertPrivateFile, IsNeverSharedFromTheStart, "CONV-02", "GMEM-03", "GMEM-04") {
   ASSERT_OK_AND_ASSIGN(const Vm vm, Vm::Create(VmType::kSwProtected));
+  EXPECT_EQ(vm.CheckExtension(KVM_CAP_GUEST_MEMFD_FLAGS), GUEST_MEMFD_FLAG_MMAP);
   for (const uint64_t flags : {uint64_t{GUEST_MEMFD_FLAG_INIT_SHARED}, GuestMemfd::kShared}) {
     const auto call = vm.CreateGuestMemfd(kPage, flags);
     const UniqueFd made(call.ret);
     EXPECT_THAT(call, FailsWith(EINVAL)) << "flags " << flags;
   }
+}
+
+// One that can be mapped serves the guest whatever the attributes say, and never the host.
+KCT_TEST(ConvertPrivateFile, ServesBothKindsWhereItCanBeMapped, "CONV-02", "GMEM-29", "GMEM-12") {
+  ASSERT_OK_AND_ASSIGN(ConvertScene scene,
+                       ConvertScene::Make({.flags = GUEST_MEMFD_FLAG_MMAP,
+                                           .content = ConvertOptions::Content::kFresh}));
+  ASSERT_OK_AND_ASSIGN(const Mapping memory, scene.file.Map());
+  scene.FillShared(kSharedMark);
+  ASSERT_OK(scene.Do(Program().WriteTouch(scene.all(), kPrivateMark)));
+  for (const Kind kind : {Kind::kPrivate, Kind::kShared, Kind::kPrivate}) {
+    ASSERT_THAT(scene.Convert(scene.all(), kind), Succeeds());
+    ASSERT_OK_AND_ASSIGN(const std::string kinds, scene.Kinds());
+    SCOPED_CLAUSE("GMEM-29");
+    EXPECT_EQ(kinds, "pppppppp");
+    EXPECT_TRUE(scene.SharedIs(kSharedMark));
+  }
+  SCOPED_CLAUSE("GMEM-12");
+  EXPECT_EQ(TryLoad(memory.hva()), std::nullopt);
+  EXPECT_FALSE(TryStore(memory.hva(), kLateMark));
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ KCT_TEST(ConvertSignalled, GoesOnToItsEnd, "ATTR-09") {
     return sent;
   });
   race.AfterRound([&] {
-    const Result<std::string> kinds = scene.Kinds();
+    Result<std::string> kinds = scene.Kinds();
     const std::string wanted(scene.pages(), kind == Kind::kPrivate ? 'p' : 's');
     whole = whole && kinds.ok() && *kinds == wanted;
     kind = OtherThan(kind);

@@ -40,7 +40,7 @@ KCT_TEST(Convert, ChangesThePagesOfItsRange, "ATTR-10", "ATTR-11") {
   ASSERT_OK_AND_ASSIGN(ConvertScene scene, ConvertScene::Make());
   const auto kinds_after = [&](uint64_t first, uint64_t count, Kind kind) {
     EXPECT_THAT(scene.Convert(ConvertScene::PagesFrom(first, count), kind), Succeeds());
-    const Result<std::string> kinds = scene.Kinds();
+    Result<std::string> kinds = scene.Kinds();
     return kinds.ok() ? *kinds : kinds.error().message;
   };
   EXPECT_EQ(kinds_after(2, 3, Kind::kPrivate), "sspppsss");

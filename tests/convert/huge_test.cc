@@ -57,7 +57,7 @@ KCT_TEST(ConvertHuge, IsSplitByARangeOverItsEdge, "ATTR-12") {
   ASSERT_REACHED(whole >= 2, "the host has huge pages for both ranges");
   const auto entries_after = [&](uint64_t first, uint64_t count, Kind kind) {
     EXPECT_THAT(scene.Convert(scene.PagesFrom(first, count), kind), Succeeds());
-    const Result<uint64_t> entries = HugeEntriesOfAll(scene);
+    Result<uint64_t> entries = HugeEntriesOfAll(scene);
     EXPECT_TRUE(entries.ok());
     return entries.ok() ? *entries : 0;
   };

@@ -145,7 +145,7 @@ KCT_TEST(ConvertRacesPrefault, LeaveNoOldPageMapped, "PREFAULT-35", "ATTR-10") {
   });
   race.Actor("convert", [&] { return scene.Convert(scene.all(), next).Record(); });
   race.AfterRound([&] {
-    const Result<std::string> kinds = scene.Kinds();
+    Result<std::string> kinds = scene.Kinds();
     const std::string wanted(scene.pages(), next == Kind::kPrivate ? 'p' : 's');
     next = OtherThan(next);
     if (!kinds.ok() || *kinds != wanted) return Wrong("the guest finds a page of the old kind");
@@ -169,7 +169,7 @@ KCT_TEST(ConvertRaces, HoldForTheNextSlot, "ATTR-07") {
   race.Actor("convert", [&] { return scene.Convert(scene.PagesFrom(2, 4), next).Record(); });
   race.AfterRound([&]() -> CallRecord {
     if (const CallRecord bound = scene.slot.Bind(); !bound.ok()) return bound;
-    const Result<std::string> kinds = scene.Kinds();
+    Result<std::string> kinds = scene.Kinds();
     const char* const wanted = next == Kind::kPrivate ? "ssppppss" : "ssssssss";
     next = OtherThan(next);
     return FineIf(kinds.ok() && *kinds == wanted, "the next slot does not show the conversion");
@@ -221,11 +221,11 @@ KCT_TEST(ConvertRaces, LeaveAHoleAHole, "GMEM-17", "ATTR-11") {
   race.Actor("punch", [&] { return scene.file.Punch(scene.file.all()); });
   race.Actor("convert", [&] { return scene.Convert(scene.all(), Kind::kShared).Record(); });
   race.AfterRound([&] {
-    const Result<std::string> shared = scene.Kinds();
+    Result<std::string> shared = scene.Kinds();
     if (!shared.ok() || *shared != "ssssssss")
       return Wrong("the shared pages are not as they were");
     if (!scene.Convert(scene.all(), Kind::kPrivate).ok()) return Wrong("converting");
-    const Result<std::string> holes = scene.Kinds();
+    Result<std::string> holes = scene.Kinds();
     if (!holes.ok() || *holes != "????????") return Wrong("a punched page has its old contents");
     return fill();
   });
@@ -247,7 +247,7 @@ KCT_TEST(ConvertRaces, AreMadeOneAfterTheOther, "ATTR-08", "ATTR-10") {
   race.Actor("to shared",
              [&] { return scene.Convert(scene.PagesFrom(64, 128), Kind::kShared).Record(); });
   race.AfterRound([&] {
-    const Result<std::string> kinds = scene.Kinds();
+    Result<std::string> kinds = scene.Kinds();
     if (!kinds.ok()) return Wrong("the guest does not come to its end");
     const std::string both = kinds->substr(64, 64);
     if (both == std::string(64, 's')) ++first;

@@ -46,6 +46,7 @@ inline VcpuRunner::Then TryAgain(const GuestExit& guest_exit) {
 
 struct ConvertOptions {
   uint64_t pages = 8;
+  uint64_t flags = 0;  // of the file
   // Whether each page has its marks from the start, or was never touched.
   enum class Content { kMarked, kFresh } content = Content::kMarked;
 };
@@ -65,7 +66,7 @@ struct ConvertScene {
     KCT_TRY(GuestMachine machine, GuestMachine::Create(*vm));
     KCT_TRY(GuestCpu cpu, machine.AddCpu());
     KCT_TRY(Mapping shared, Mapping::Anonymous(Pages(options.pages)));
-    KCT_TRY(GuestMemfd file, GuestMemfd::Create(*vm, Pages(options.pages), 0));
+    KCT_TRY(GuestMemfd file, GuestMemfd::Create(*vm, Pages(options.pages), options.flags));
     const GuestMemfdSlot slot(
         *vm, file,
         {.slot = kSlot, .gpa = kHome, .size = file.size(), .userspace_addr = shared.hva()});

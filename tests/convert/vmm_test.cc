@@ -126,7 +126,7 @@ KCT_TEST(ConvertVmm, ServesTheFaultsOfAGuest, "RUN-24", "ATTR-10") {
 }
 
 // A request that is refused has changed nothing, and the guest goes on in the memory that it has.
-KCT_TEST(ConvertVmm, MayRefuse, "HC-10", "HC-06") {
+KCT_TEST(ConvertVmm, MayRefuse, "HC-10", "HC-06", "ATTR-10") {
   ASSERT_OK_AND_ASSIGN(ConvertScene scene, ConvertScene::Make());
   Vmm vmm(scene);
   ASSERT_OK(vmm.Start());
