@@ -93,6 +93,10 @@ bool TakesFromFile(Vm& vm, const model::Slot& slot, Gpa page) {
   if (vm.rules.planted.Is(Bug::kConversionLeavesOldView)) {
     attributes = vm.first_attributes.try_emplace(number, attributes).first->second;
   }
+  if (vm.rules.planted.Is(Bug::kPrefaultIgnoresAttributes) &&
+      vm.first_attributes.contains(number)) {
+    attributes = vm.first_attributes[number];
+  }
   const bool is_private = (attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE) != 0;
   return slot.gmem_only || (is_private && slot.gmem >= 0);
 }
@@ -227,10 +231,7 @@ class Prefaulter {
     const bool writes = Planted(Bug::kPrefaultWrites) || Planted(Bug::kPrefaultWantsWritableMemory);
     const PageState state = imitation::BringIn(stay_, backing, writes ? Use::kWrite : Use::kRead,
                                                deaf ? Interruptible::kNo : Interruptible::kYes);
-    const bool is_private = backing.file != nullptr && !backing.slot->gmem_only;
-    const bool allocates = !Planted(Bug::kPrefaultAllocatesNothing) &&
-                           !(is_private && Planted(Bug::kPrefaultIgnoresAttributes));
-    if (backing.file != nullptr && allocates) {
+    if (backing.file != nullptr && !Planted(Bug::kPrefaultAllocatesNothing)) {
       // Should there be no memory left, the access that comes says so.
       (void)AllocatePage(backing.file->fd.get(), backing.offset);
     }
@@ -258,6 +259,9 @@ class Prefaulter {
         if (!had_stale_root && HasStaleRoot()) return;                 // lost meanwhile: look again
         if (BackingOf(vm_, space, page).file != backing.file) return;  // converted meanwhile
         NoteMapped(vm_, space, page, backing);
+        if (Planted(Bug::kPrefaultIgnoresAttributes)) {
+          vm_.first_attributes[model::PageOf(page.value)] = 0;
+        }
         return Step(stay_, vm_, call_, choice);
       case PageState::kLookAgain:
         return;
@@ -436,8 +440,7 @@ class Accessor {
   void ReachMemory(const Choice& choice) {
     const Gpa page = PageAt(access_.gpa);
     const uint32_t space = vm_.state.SpaceOf(vcpu_.number);
-    const Backing backing =
-        BackingOf(vm_, space, page, access_.emulated ? User::kKvm : User::kGuest);
+    const Backing backing = BackingOf(vm_, space, page, AccessedBy());
     if (FailsOnInvalidation(backing)) {
       return Step(stay_, vm_, call_,
                   {.move = Move::kFail, .error = Errno(EAGAIN), .clause = "MN-05"});
@@ -465,6 +468,8 @@ class Accessor {
     NoteMapped(vm_, space, page, backing);
     Step(stay_, vm_, call_, choice);
   }
+
+  User AccessedBy() const { return access_.emulated ? User::kKvm : User::kGuest; }
 
   // Only a planted bug lets the guest see that the access met one.
   bool FailsOnInvalidation(const Backing& backing) const {
@@ -503,7 +508,9 @@ class Accessor {
   bool SameSlot(const Backing& backing, uint32_t space, Gpa page) const {
     const model::Slot* const now = vm_.state.FindSlot(space, model::PageOf(page.value));
     if (now == nullptr) return backing.slot == nullptr;
-    if (backing.slot == nullptr || BackingOf(vm_, space, page).file != backing.file) return false;
+    if (backing.slot == nullptr || BackingOf(vm_, space, page, AccessedBy()).file != backing.file) {
+      return false;
+    }
     return call_.phase != Phase::kReading || !now->invalid;
   }
 

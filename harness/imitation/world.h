@@ -47,7 +47,7 @@ struct Vm {
   // still does.
   std::map<std::pair<uint32_t, uint64_t>, Hva> mapped;
   bool lost_roots_to_parameter = false;  // at least once
-  // Of which kind pages were when the guest first used them, by number: for a planted bug.
+  // Of which kind pages are for the guest, by number, where a planted bug keeps them so.
   std::map<uint64_t, uint64_t> first_attributes;
   // What pages held when the guest first used them, by host address: for a planted bug.
   std::map<Hva, std::vector<char>> kept;

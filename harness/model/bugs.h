@@ -193,6 +193,7 @@ enum class Bug : uint8_t {
   kAttributesBadPointerIsEinval,
   kFileTakesIoctls,
   kMismatchIsBare,
+  kMmioOutlivesConversion,
   kPrefaultIgnoresAttributes,
   kPrefaultSaysAgainOnFlip,
   // --- exits

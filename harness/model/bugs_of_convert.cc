@@ -44,10 +44,12 @@ const std::vector<BehaviourBug>& ConvertBugs() {
        "a private access without a slot is MMIO"},
       {Bug::kPrivateReachesHostMemory, "private-reaches-host-memory", "RUN-24",
        "a private access to a slot without guest_memfd reaches the host's memory"},
+      {Bug::kMmioOutlivesConversion, "mmio-outlives-conversion", "ATTR-17",
+       "an address that was MMIO stays so when it becomes private"},
       {Bug::kMismatchIsBare, "mismatch-is-bare", "RUN-26",
        "an access that meets a conversion is EFAULT and says nothing about where"},
       {Bug::kPrefaultIgnoresAttributes, "prefault-ignores-attributes", "PREFAULT-32",
-       "a prefault of a private page leaves the file without it"},
+       "a prefault maps the shared page although the page is private"},
       {Bug::kPrefaultSaysAgainOnFlip, "prefault-says-again-on-flip", "PREFAULT-35",
        "EAGAIN for a prefault that meets a conversion"},
   };
