@@ -38,10 +38,11 @@ MATCHER_P(IsPrivateFault, gpa, fmt::format("is a memory fault, private, at {:#x}
          arg.memory_fault.size == kPage;
 }
 
-// What a VMM does with a guest that meets a conversion: it lets it try again.
+// What a VMM does with a guest that meets a conversion, or a signal: it lets it try again.
 inline VcpuRunner::Then TryAgain(const GuestExit& guest_exit) {
-  return guest_exit.kind == ExitKind::kMemoryFault ? VcpuRunner::Then::kRunOn
-                                                   : VcpuRunner::Then::kStop;
+  const bool again =
+      guest_exit.kind == ExitKind::kMemoryFault || guest_exit.kind == ExitKind::kInterrupted;
+  return again ? VcpuRunner::Then::kRunOn : VcpuRunner::Then::kStop;
 }
 
 struct ConvertOptions {
@@ -83,6 +84,8 @@ struct ConvertScene {
   uint64_t pages() const { return file.size() / kPage; }
   GpaRange all() const { return slot.range(); }
   static GpaRange PagesFrom(uint64_t first, uint64_t count) { return {GpaOf(first), Pages(count)}; }
+  // All pages, and before them a MiB that has no slot, so that a conversion takes its time.
+  GpaRange all_and_more() const { return {kHome - 1_MiB, 1_MiB + all().size}; }
   static GpaRange PageOf(uint64_t number) { return PagesFrom(number, 1); }
   static Gpa GpaOf(uint64_t number) { return kHome + Pages(number); }
 

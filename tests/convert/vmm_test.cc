@@ -24,7 +24,6 @@ struct Served {
 
 class Vmm {
  public:
-  // Conversions to a kind in `refused` are answered with EINVAL, and not made.
   explicit Vmm(ConvertScene& scene) : scene_(scene) {}
 
   Status Start() const {
@@ -33,6 +32,7 @@ class Vmm {
     if (enabled.ok()) return {};
     return MakeError("{}", enabled.Record().ToString());
   }
+  // From now on requests to make memory private are answered with EINVAL, and not carried out.
   void RefusePrivate() { refuses_private_ = true; }
 
   // Runs the guest up to the first exit that it has no answer to.
@@ -44,6 +44,7 @@ class Vmm {
  private:
   Then Serve(GuestCpu& cpu, const GuestExit& guest_exit) {
     if (guest_exit.kind == ExitKind::kMemoryFault) return ServeFault(guest_exit.memory_fault);
+    if (guest_exit.kind == ExitKind::kInterrupted) return Then::kRunOn;
     if (guest_exit.kind != ExitKind::kHypercall) return Then::kStop;
     ++served_.hypercalls;
     const auto& args = guest_exit.hypercall.args;
