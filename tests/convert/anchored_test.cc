@@ -110,8 +110,12 @@ KCT_TEST(ConvertUnderPrefault, DoesNotWaitForIt, "PREFAULT-35", "ATTR-10") {
     EXPECT_EQ(vcpu.MemoryFault().gpa, kHome.value);
   }
   EXPECT_THAT(vcpu.PreFaultAll(scene.all()), Completes());
-  ASSERT_OK_AND_ASSIGN(const std::string kinds, scene.Kinds());
+  ASSERT_OK_AND_ASSIGN(std::string kinds, scene.Kinds());
   EXPECT_EQ(kinds, "pppppppp");
+  scene.FillShared(kSharedMark);
+  EXPECT_THAT(scene.Convert(scene.all(), Kind::kShared), Succeeds());
+  ASSERT_OK_AND_ASSIGN(kinds, scene.Kinds());
+  EXPECT_EQ(kinds, "ssssssss");
 }
 
 // A conversion waits for the delete of a slot that is held up elsewhere, and holds for the slot

@@ -84,8 +84,8 @@ KCT_TEST(ConvertStarved, ChangesAllOrNothing, "ATTR-08") {
   EXPECT_GE(failures, 5);
 }
 
-// Making pages shared needs nothing.
-KCT_TEST(ConvertStarved, BackNeedsNoMemory, "ATTR-08") {
+// Making pages shared needs nothing, and they are what they were.
+KCT_TEST(ConvertStarved, BackNeedsNoMemory, "ATTR-08", "ATTR-11") {
   ASSERT_OK_AND_ASSIGN(ConvertScene scene, ConvertScene::Make({.pages = kMany}));
   ASSERT_OK(scene.MustConvert(scene.all(), Kind::kPrivate));
   ASSERT_OK(scene.MustConvert(scene.PagesFrom(kFirstPrivate, kPrivate), Kind::kShared));

@@ -118,6 +118,9 @@ KCT_TEST(ConvertRaces, LeaveAWriterNoOldPage, "ATTR-10", "ATTR-11") {
   race.AfterRound([&] {
     if (!scene.SharedIs(kLateMark)) return Wrong("the guest wrote to a page that it had no more");
     if (!scene.Convert(scene.all(), Kind::kShared).ok()) return Wrong("converting back");
+    Result<uint64_t> shared = scene.Read(0);
+    if (!shared.ok() || *shared != kLateMark)
+      return Wrong("the guest does not find the shared page");
     return load();
   });
   ASSERT_OK_AND_ASSIGN(const History history, race.Run());
