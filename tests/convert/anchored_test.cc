@@ -85,7 +85,7 @@ KCT_TEST(ConvertUnderGuest, DoesNotWaitForAFault, "ATTR-10", "RUN-26") {
 
 // A prefault waits for a shared page that becomes private meanwhile: it sorts that out or says so,
 // and says where. Repeated it completes.
-KCT_TEST(ConvertUnderPrefault, DoesNotWaitForIt, "PREFAULT-35", "ATTR-10") {
+KCT_TEST(ConvertUnderPrefault, DoesNotWaitForIt, "PREFAULT-35", "ATTR-10", "ATTR-11") {
   ASSERT_OK_AND_ASSIGN(ConvertScene scene,
                        ConvertScene::Make({.content = ConvertOptions::Content::kFresh}));
   const Vcpu& vcpu = scene.cpu.vcpu();
