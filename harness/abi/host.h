@@ -51,6 +51,13 @@ class Host {
   // A thread of this process that is in a call. Nothing: /proc has what there is to know.
   virtual std::optional<KernelView> ViewOf(pid_t tid);
 
+  // --- forced failures --------------------------------------------------------------------------
+  // Whether LimitObjects works (CONFIG_FAILSLAB, for root).
+  virtual bool LimitsObjects();
+  // From now on the calling thread may have this much of the kernel's objects and no more: what it
+  // asks for beyond that fails. Without a number the limit is lifted. One thread at a time.
+  virtual Status LimitObjects(std::optional<Bytes> most);
+
   // Whether guests run on a CPU. Where they don't they are imitated, program by program.
   virtual bool RunsMachineCode();
 

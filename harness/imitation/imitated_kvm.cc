@@ -77,7 +77,8 @@ RawAnswer ImitatedKvm::Ioctl(int fd, unsigned long request, uintptr_t argument) 
       return imitation::CallVcpu(stay, *handle.vm, *handle.vm->vcpus[handle.index], request,
                                  argument);
     case Handle::Kind::kGuestMemfd:
-      return imitation::Fails(ENOTTY);
+      return world_->Planted(model::Bug::kFileTakesIoctls) ? imitation::Returns(0)
+                                                           : imitation::Fails(ENOTTY);
   }
   return imitation::Fails(ENOTTY);
 }
@@ -125,6 +126,13 @@ Status ImitatedKvm::SetModuleParameter(std::string_view module, std::string_view
   }
   if (found->second != value) world_->DropAllRoots();
   found->second = value;
+  return {};
+}
+
+Status ImitatedKvm::LimitObjects(std::optional<Bytes> most) {
+  Stay stay(*world_);
+  world_->objects.erase(gettid());
+  if (most) world_->objects.emplace(gettid(), *most);
   return {};
 }
 

@@ -38,6 +38,8 @@ class ImitatedKvm final : public Backend, public Host {
   bool ShowsTheKernel() override { return true; }
   bool RunsMachineCode() override { return false; }
   std::optional<KernelView> ViewOf(pid_t tid) override;
+  bool LimitsObjects() override { return true; }
+  Status LimitObjects(std::optional<Bytes> most) override;
   int Madvise(Hva start, Bytes size, int advice) override;
   int Mprotect(Hva start, Bytes size, int protection) override;
   int Munmap(Hva start, Bytes size) override;

@@ -87,8 +87,16 @@ struct Backing {
 // Who uses the page: what a file backs, KVM itself does not see.
 enum class User { kGuest, kKvm };
 
-bool TakesFromFile(const Vm& vm, const model::Slot& slot, Gpa page) {
-  const uint64_t attributes = vm.state.AttributesOf(model::PageOf(page.value));
+bool TakesFromFile(Vm& vm, const model::Slot& slot, Gpa page) {
+  const uint64_t number = model::PageOf(page.value);
+  uint64_t attributes = vm.state.AttributesOf(number);
+  if (vm.rules.planted.Is(Bug::kConversionLeavesOldView)) {
+    attributes = vm.first_attributes.try_emplace(number, attributes).first->second;
+  }
+  if (vm.rules.planted.Is(Bug::kPrefaultIgnoresAttributes) &&
+      vm.first_attributes.contains(number)) {
+    attributes = vm.first_attributes[number];
+  }
   const bool is_private = (attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE) != 0;
   return slot.gmem_only || (is_private && slot.gmem >= 0);
 }
@@ -251,6 +259,9 @@ class Prefaulter {
         if (!had_stale_root && HasStaleRoot()) return;                 // lost meanwhile: look again
         if (BackingOf(vm_, space, page).file != backing.file) return;  // converted meanwhile
         NoteMapped(vm_, space, page, backing);
+        if (Planted(Bug::kPrefaultIgnoresAttributes)) {
+          vm_.first_attributes[model::PageOf(page.value)] = 0;
+        }
         return Step(stay_, vm_, call_, choice);
       case PageState::kLookAgain:
         return;
@@ -457,6 +468,8 @@ class Accessor {
     NoteMapped(vm_, space, page, backing);
     Step(stay_, vm_, call_, choice);
   }
+
+  User AccessedBy() const { return access_.emulated ? User::kKvm : User::kGuest; }
 
   // Only a planted bug lets the guest see that the access met one.
   bool FailsOnInvalidation(const Backing& backing) const {

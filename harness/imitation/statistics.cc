@@ -33,8 +33,13 @@ struct Descriptor {
 
 // How many entries of 4 KiB there are, and how many of 2 MiB: a whole aligned run of pages in a
 // slot whose host memory is aligned alike is one entry.
-// A file is mapped page by page.
-bool MayBeHuge(const model::Rules& rules, const model::Slot& slot) {
+// A file is mapped page by page, and so are pages of which some are private and some are not.
+bool MayBeHuge(const model::Rules& rules, const model::State& state, const model::Slot& slot,
+               uint64_t first) {
+  if (!state.rare.untouched() && !rules.planted.Is(model::Bug::kHugePageSpansKinds)) {
+    const bool all_shared = state.rare->HasAttributes(first, first + kHuge - 1, 0);
+    if (!all_shared) return false;
+  }
   if (slot.gmem_only && !rules.planted.Is(model::Bug::kFileIsMappedHuge)) return false;
   return slot.gfn % kHuge == (slot.gmem_only ? slot.gmem_page : slot.host) % kHuge;
 }
@@ -47,8 +52,9 @@ std::array<uint64_t, kCounted> CountEntries(const model::Rules& rules, const mod
     next = entry.gfn + 1;
     ++counts[0];
     const model::Slot* const slot = state.FindSlot(entry.space, entry.gfn);
-    const bool fits = slot != nullptr && MayBeHuge(rules, *slot);
-    if (run == kHuge && next % kHuge == 0 && fits) {
+    const bool fits =
+        slot != nullptr && run == kHuge && MayBeHuge(rules, state, *slot, entry.gfn + 1 - kHuge);
+    if (next % kHuge == 0 && fits) {
       counts[0] -= kHuge;
       ++counts[1];
     }

@@ -41,6 +41,10 @@ RawAnswer CreateVm(Stay& stay, unsigned long type) {
   if (fd < 0) return RawAnswer{-1, LastErrno()};
   auto vm = std::make_shared<Vm>();
   vm->rules = RulesFor(static_cast<model::VmType>(type), world.rules);
+  if (world.Planted(model::Bug::kMemoryStartsPrivate)) {
+    const uint64_t first = model::PageOf((1_GiB_gpa).value);
+    vm->state.rare.Write().SetAttributes(first, 2 * first, KVM_MEMORY_ATTRIBUTE_PRIVATE);
+  }
   world.handles[fd] = {Handle::Kind::kVm, std::move(vm), 0};
   return Returns(fd);
 }

@@ -13,6 +13,7 @@
 #include "harness/imitation/copied.h"
 #include "harness/imitation/operations.h"
 #include "harness/imitation/statistics.h"
+#include "harness/imitation/user_memory.h"
 
 namespace kct::imitation {
 namespace {
@@ -136,6 +137,9 @@ RawAnswer GetDirtyLog(Stay& stay, Vm& vm, uintptr_t argument) {
 // --- other things of a VM -------------------------------------------------------------------
 
 int CapabilityOfVm(const World& world, const Vm& vm, unsigned long cap) {
+  if (cap == KVM_CAP_MEMORY_ATTRIBUTES && world.Planted(Bug::kAttributesAreForEveryVm)) {
+    return KVM_MEMORY_ATTRIBUTE_PRIVATE;
+  }
   const bool hidden =
       (cap == KVM_CAP_GUEST_MEMFD && world.Planted(Bug::kGmemCapabilityIsMissing)) ||
       (cap == KVM_CAP_GUEST_MEMFD_FLAGS && world.Planted(Bug::kGmemFlagsAreNotTold));
@@ -179,16 +183,44 @@ int32_t FreeNumber(const Vm& vm) {
   return static_cast<int32_t>(files.size());
 }
 
+// Whether the calling thread may have no memory for the attributes: a page of theirs is for 64 of
+// the guest's.
+bool LacksObjects(const World& world, const Operation& op) {
+  constexpr uint64_t kNode = 576, kPagesOfNode = 64;
+  const auto left = world.objects.find(gettid());
+  if (left == world.objects.end() || op.size == 0) return false;
+  const uint64_t first = op.address / kPage.count / kPagesOfNode;
+  const uint64_t last = (op.address + op.size - 1) / kPage.count / kPagesOfNode;
+  return left->second.count < (last - first + 1) * kNode;
+}
+
+// A planted bug: what is behind slots with a file is gone, in both kinds of memory.
+void EmptySlots(const Vm& vm) {
+  EmptyFiles(vm);
+  for (const model::Slot& slot : vm.state.slots) {
+    const std::vector<char> zeros(slot.gmem < 0 ? 0 : slot.pages * kPage.count);
+    (void)WriteUser({slot.host * kPage.count}, zeros.data(), zeros.size());
+  }
+}
+
 RawAnswer SetAttributes(Stay& stay, Vm& vm, uintptr_t argument) {
+  const World& world = stay.world();
   const auto attributes = CopyIn<kvm_memory_attributes>(argument);
-  if (!attributes) return Fails(vm.rules.lacks_attributes ? ENOTTY : EFAULT);
+  if (!attributes) {
+    if (vm.rules.lacks_attributes) return Fails(ENOTTY);
+    return Fails(world.Planted(Bug::kAttributesBadPointerIsEinval) ? EINVAL : EFAULT);
+  }
   Operation op;
   op.kind = Kind::kSetAttributes;
   op.flags = attributes->flags;
   op.address = attributes->address;
   op.size = attributes->size;
   op.value = attributes->attributes;
-  return AnswerOf(Perform(stay, vm, op));
+  op.may_fault = LacksObjects(world, op);
+  const Outcome outcome = Perform(stay, vm, op);
+  if (world.Planted(Bug::kConversionDropsContents)) EmptySlots(vm);
+  if (world.Planted(Bug::kAttributesStopForSignals) && stay.SignalPending()) return Fails(EINTR);
+  return AnswerOf(outcome);
 }
 
 RawAnswer CreateGuestMemfd(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t argument) {

@@ -47,6 +47,8 @@ struct Vm {
   // still does.
   std::map<std::pair<uint32_t, uint64_t>, Hva> mapped;
   bool lost_roots_to_parameter = false;  // at least once
+  // Of which kind pages are for the guest, by number, where a planted bug keeps them so.
+  std::map<uint64_t, uint64_t> first_attributes;
   // What pages held when the guest first used them, by host address: for a planted bug.
   std::map<Hva, std::vector<char>> kept;
   bool left_with_a_child = false;  // a planted bug keeps everything from now on
@@ -77,6 +79,7 @@ struct World {
   HostPages pages;
   std::map<pid_t, KernelView> threads;                         // that are in a call
   std::map<std::string, std::string, std::less<>> parameters;  // "kvm_amd.npt"
+  std::map<pid_t, Bytes> objects;  // what threads may have of them, if not all that they want
 
   bool Planted(model::Bug bug) const { return rules.planted.Is(bug); }
   // The host's pages behind the range are not what they were: what KVM had mapped is dropped.

@@ -187,7 +187,8 @@ bool RemembersMmio(const Rules& rules, const State& state, uint64_t page) {
 }
 
 void RememberMmio(const Rules& rules, State& state, uint64_t page) {
-  if (!rules.planted.Is(Bug::kMmioOutlivesCreation) && !rules.planted.Is(Bug::kMmioOutlivesATurn)) {
+  if (!rules.planted.Is(Bug::kMmioOutlivesCreation) && !rules.planted.Is(Bug::kMmioOutlivesATurn) &&
+      !rules.planted.Is(Bug::kMmioOutlivesConversion)) {
     return;
   }
   for (MmioPage& remembered : state.remembered_mmio) {

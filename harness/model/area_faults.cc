@@ -17,7 +17,7 @@ bool IsPrivate(const State& state, uint64_t gfn) {
 Choice MemoryFault(const Rules& rules, int error, bool is_private, ClauseId clause) {
   return {.move = Move::kFail,
           .error = Errno(error),
-          .memory_fault = true,
+          .memory_fault = clause != ClauseId("RUN-26") || !rules.planted.Is(Bug::kMismatchIsBare),
           .fault_is_private = is_private && !rules.planted.Is(Bug::kMemoryFaultHidesPrivate),
           .clause = clause};
 }

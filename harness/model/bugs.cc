@@ -241,6 +241,7 @@ std::vector<PlantedBug> AllPlantedBugs() {
   Append(PlantBehaviours(FaultBugs()), all);
   Append(PlantBehaviours(GmemBugs()), all);
   Append(PlantBehaviours(ShadowBugs()), all);
+  Append(PlantBehaviours(ConvertBugs()), all);
   Append(PlantChecks(Shown::kBySuites), all);
   return all;
 }

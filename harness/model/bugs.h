@@ -189,6 +189,20 @@ enum class Bug : uint8_t {
   kAttributesAreHalfApplied,
   kConversionDropsContents,
   kConversionFailsWhereMapped,
+  kAttributesAreForEveryVm,
+  kNoAttributesAreRefused,
+  kMemoryStartsPrivate,
+  kRepeatedAttributesUnmap,
+  kAttributesStopForSignals,
+  kConversionLeavesOldView,
+  kHugePageSpansKinds,
+  kConversionKeepsMappings,
+  kAttributesBadPointerIsEinval,
+  kFileTakesIoctls,
+  kMismatchIsBare,
+  kMmioOutlivesConversion,
+  kPrefaultIgnoresAttributes,
+  kPrefaultSaysAgainOnFlip,
   // --- exits
   kReservedAttributesAreRefused,
   kBadRangeExits,
@@ -254,6 +268,7 @@ const std::vector<BehaviourBug>& BehaviourBugs();
 const std::vector<BehaviourBug>& FaultBugs();
 const std::vector<BehaviourBug>& GmemBugs();
 const std::vector<BehaviourBug>& ShadowBugs();
+const std::vector<BehaviourBug>& ConvertBugs();
 // Those that the model's own scenarios have to notice: of areas that have no suite yet.
 const std::vector<BehaviourBug>& AreaBugs();
 

@@ -27,7 +27,7 @@ TEST(PlantedBugs, HaveNamesOfTheirOwnAndAreFoundByThem) {
 TEST(PlantedBugs, AreDescribedEachOnce) {
   std::set<Bug> described;
   for (const std::vector<BehaviourBug>& list :
-       {BehaviourBugs(), FaultBugs(), GmemBugs(), AreaBugs()}) {
+       {BehaviourBugs(), FaultBugs(), GmemBugs(), ShadowBugs(), ConvertBugs(), AreaBugs()}) {
     for (const BehaviourBug& bug : list) EXPECT_TRUE(described.insert(bug.bug).second) << bug.name;
   }
   EXPECT_EQ(described.size(), static_cast<std::size_t>(Bug::kCount) - 1) << "all but kNone";

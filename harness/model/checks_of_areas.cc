@@ -125,22 +125,19 @@ const std::
 
             // --- KVM_SET_MEMORY_ATTRIBUTES: virt/kvm/kvm_main.c:kvm_vm_ioctl_set_mem_attributes
             Check{Kind::kSetAttributes, "attributes-absent", "the kernel has no private memory",
-                  "ATTR-01", Errno(ENOTTY), [](R rules, S, O) { return rules.lacks_attributes; },
-                  kOwn},
+                  "ATTR-01", Errno(ENOTTY), [](R rules, S, O) { return rules.lacks_attributes; }},
             Check{Kind::kSetAttributes, "attributes-flags", "a flag is set", "ATTR-03",
-                  Errno(EINVAL), [](R, S, O op) { return op.flags != 0; }, kOwn},
+                  Errno(EINVAL), [](R, S, O op) { return op.flags != 0; }},
             Check{Kind::kSetAttributes, "attributes-unknown", "an attribute is not the VM's",
                   "ATTR-03", Errno(EINVAL),
-                  [](R rules, S, O op) { return (op.value & ~rules.supported_attributes) != 0; },
-                  kOwn},
+                  [](R rules, S, O op) { return (op.value & ~rules.supported_attributes) != 0; }},
             Check{Kind::kSetAttributes, "attributes-empty", "the size is 0", "ATTR-03",
-                  Errno(EINVAL), [](R, S, O op) { return op.size == 0; }, kOwn},
+                  Errno(EINVAL), [](R, S, O op) { return op.size == 0; }},
             Check{Kind::kSetAttributes, "attributes-wrap", "the range wraps", "ATTR-03",
-                  Errno(EINVAL), [](R, S, O op) { return op.address + op.size < op.address; },
-                  kOwn},
+                  Errno(EINVAL), [](R, S, O op) { return op.address + op.size < op.address; }},
             Check{Kind::kSetAttributes, "attributes-unaligned", "the range is unaligned", "ATTR-03",
                   Errno(EINVAL),
-                  [](R, S, O op) { return Unaligned(op.address) || Unaligned(op.size); }, kOwn},
+                  [](R, S, O op) { return Unaligned(op.address) || Unaligned(op.size); }},
 
             // --- exits: x86.c:kvm_vm_ioctl_enable_cap
             Check{Kind::kEnableExits, "exits-unknown", "an exit is not MAP_GPA_RANGE's", "HC-01",

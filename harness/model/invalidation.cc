@@ -47,13 +47,18 @@ Choices BeginChoices(const Rules& rules, const State& state, const Operation& op
     return One({.move = Move::kFail, .error = AnswerOf(rules, *check), .clause = check->clause});
   }
   if (op.size == 0) return One({.move = Move::kFinish, .clause = ClauseOf(op.kind)});
+  if (sets_attributes && rules.planted.Is(Bug::kNoAttributesAreRefused) &&
+      rules.supported_attributes == 0) {
+    return One({.move = Move::kFail, .error = Errno(EINVAL), .clause = "ATTR-04"});
+  }
   if (!sets_attributes) return One({.move = Move::kInvalidate, .clause = ClauseOf(op.kind)});
   const Invalidation range = InvalidationOf(op);
   if (state.rare->HasAttributes(range.first, range.last, op.value)) {
     if (rules.planted.Is(Bug::kRepeatedAttributesAreRefused)) {
       return One({.move = Move::kFail, .error = Errno(EEXIST), .clause = "ATTR-06"});
     }
-    return One({.move = Move::kFinish, .clause = "ATTR-06"});
+    const bool unmaps = rules.planted.Is(Bug::kRepeatedAttributesUnmap);
+    return One({.move = unmaps ? Move::kInvalidate : Move::kFinish, .clause = "ATTR-06"});
   }
   const bool covered = std::any_of(state.slots.begin(), state.slots.end(), [&](const Slot& slot) {
     return slot.gfn <= range.first && range.last < slot.gfn + slot.pages;
@@ -89,6 +94,8 @@ void LeaveBehind(State& state) {
 void DropEntries(const Rules& rules, State& state) {
   const Invalidation range = state.rare->invalidations.back();
   if (rules.planted.Is(Bug::kInvalidationLeavesEntries)) return LeaveBehind(state);
+  const bool converts = range.of == Invalidation::Of::kGuestPages;
+  if (converts && rules.planted.Is(Bug::kConversionKeepsMappings)) return;
   std::erase_if(state.entries, [&](const Entry& entry) {
     const Slot* slot = state.FindSlot(entry.space, entry.gfn);
     return slot != nullptr && state.FindInvalidation(*slot, entry.gfn) != nullptr;

@@ -98,7 +98,7 @@ bool StopForPage(const Rules& rules, const State& state, const Slot& slot, uint6
   };
   const Invalidation* change = state.FindInvalidation(slot, page);
   if (change != nullptr && change->of == Invalidation::Of::kGuestPages) {
-    return stop(EFAULT, "PREFAULT-35");
+    return stop(rules.planted.Is(Bug::kPrefaultSaysAgainOnFlip) ? EAGAIN : EFAULT, "PREFAULT-35");
   }
   if (change != nullptr) return true;
   if (rules.has_private_memory() && is_private && slot.gmem < 0) return stop(EFAULT, "PREFAULT-33");

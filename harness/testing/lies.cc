@@ -49,6 +49,10 @@ void LosePage(const kvm_userspace_memory_region& region) {
   std::memset(reinterpret_cast<void*>(region.userspace_addr), 0, kPage.count);
 }
 
+kvm_memory_attributes& Attributes(uintptr_t argument) {
+  return *reinterpret_cast<kvm_memory_attributes*>(argument);
+}
+
 // A memfd of three pages, at the descriptor `fd`, which is closed; -1: at another one.
 int MakeMemfd(int fd) {
   const int memfd = memfd_create("no guest_memfd", 0);
@@ -248,6 +252,36 @@ const std::array kLies{
                 const RawAnswer answer = kernel.Ioctl(fd, request, argument);
                 Region(argument).flags |= KVM_MEM_GUEST_MEMFD;
                 return answer;
+              }
+            }),
+    KCT_LIE("attributes-refuse", "KVM_SET_MEMORY_ATTRIBUTES returns EINVAL and does nothing",
+            {
+              if (request == KVM_SET_MEMORY_ATTRIBUTES) return Failure(EINVAL);
+            }),
+    KCT_LIE("attributes-claim-success", "KVM_SET_MEMORY_ATTRIBUTES that failed returns 0",
+            {
+              if (request == KVM_SET_MEMORY_ATTRIBUTES) {
+                kernel.Ioctl(fd, request, argument);
+                return kSuccess;
+              }
+            }),
+    KCT_LIE("attributes-are-ignored", "KVM_SET_MEMORY_ATTRIBUTES returns 0 and does nothing",
+            {
+              if (request == KVM_SET_MEMORY_ATTRIBUTES) return kSuccess;
+            }),
+    KCT_LIE("attributes-say-again", "KVM_SET_MEMORY_ATTRIBUTES that succeeded returns EINTR",
+            {
+              if (request == KVM_SET_MEMORY_ATTRIBUTES) {
+                const RawAnswer answer = kernel.Ioctl(fd, request, argument);
+                return answer.ret == 0 ? Failure(EINTR) : answer;
+              }
+            }),
+    KCT_LIE("attributes-miss-the-last-page", "KVM_SET_MEMORY_ATTRIBUTES leaves a page out",
+            {
+              if (request == KVM_SET_MEMORY_ATTRIBUTES && Attributes(argument).size > kPage.count) {
+                kvm_memory_attributes most = Attributes(argument);
+                most.size -= kPage.count;
+                return kernel.Ioctl(fd, request, reinterpret_cast<uintptr_t>(&most));
               }
             }),
     KCT_LIE("dirty-logging-loses-a-page",

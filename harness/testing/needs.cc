@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "harness/abi/host.h"
+#include "harness/abi/pinned_pages.h"
 #include "harness/kvm/kvm.h"
 
 namespace kct {
@@ -50,6 +51,12 @@ std::optional<Missing> LacksTwoNodes() {
   file >> nodes;
   if (nodes.find_first_of(",-") != std::string::npos) return std::nullopt;
   return Missing{"one-memory-node", fmt::format("nodes with memory: {}", nodes)};
+}
+
+std::optional<Missing> LacksIoUring() {
+  const Result<PinnedPages> pins = PinnedPages::None();
+  if (pins) return std::nullopt;
+  return Missing{"no-io-uring", pins.error().message};
 }
 
 std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
@@ -100,6 +107,11 @@ std::optional<Missing> Lacks(Need need) {
     if (CurrentHost().ShowsFrames()) return std::nullopt;
     return Missing{"not-root", "the physical frames of pages are for root"};
   }
+  if (need == Need::kFailslab) {
+    if (CurrentHost().LimitsObjects()) return std::nullopt;
+    return Missing{"no-forced-failures", "allocations fail at will with CONFIG_FAILSLAB, for root"};
+  }
+  if (need == Need::kIoUring) return LacksIoUring();
   if (need == Need::kCpu) {
     if (CurrentHost().RunsMachineCode()) return std::nullopt;
     return Missing{"no-cpu", "the guest of the model carries out programs, not machine code"};

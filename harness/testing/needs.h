@@ -26,6 +26,8 @@ enum class Need {
   kMmioTurn,     // the age of MMIO entries comes round in a time one can wait for
   kRoot,         // kernel stacks, module parameters
   kFrames,       // physical frames of pages
+  kFailslab,     // allocations of the kernel's objects that can be made to fail
+  kIoUring,      // io_uring, whose fixed buffers pin pages
   kCpu,          // a CPU that runs machine code: interrupts, 16-bit code
   // --- of the memory of the host (needs_of_memory.cc)
   kHostMemory,    // KVM hears of whatever the kernel does to it; all below need that as well
