@@ -35,7 +35,7 @@ KCT_TEST(ConvertUnderGuest, ReachesAVcpuInTheGuest, "ATTR-10", "ATTR-11") {
     GuestExit left;
     Actor run("run");
     run.Start([&] {
-      left = scene.cpu.RunUntilDone(TryAgain);
+      left = scene.cpu.RunUntilDone(TryAgain());
       return left.call.Record();
     });
     ASSERT_REACHED(MovesOn(scene.cpu), "the guest reads its pages");
@@ -67,7 +67,7 @@ KCT_TEST(ConvertUnderGuest, DoesNotWaitForAFault, "ATTR-10", "RUN-26") {
   Actor run("run");
   ASSERT_OK_AND_ASSIGN(PageAnchor anchor, PageAnchor::At(scene.shared.hva() + Pages(2)));
   run.Start([&] {
-    left = scene.cpu.RunUntilDone(TryAgain);
+    left = scene.cpu.RunUntilDone(TryAgain());
     return left.call.Record();
   });
   ASSERT_REACHED(anchor.WaitReached(), "the guest waits for its page");

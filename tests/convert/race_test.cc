@@ -32,9 +32,10 @@ class Runner {
   explicit Runner(ConvertScene& scene) : scene_(scene) {}
 
   CallRecord Run() {
+    TryAgain try_again;
     const GuestExit guest_exit = scene_.cpu.RunUntilDone([&](const GuestExit& left) {
       if (left.kind == ExitKind::kMemoryFault) ++thrown_out_;
-      return TryAgain(left);
+      return try_again(left);
     });
     for (const guest::OpResult& result : scene_.cpu.results()) {
       if (result.unexpected != 0 && wrong_.unexpected == 0) wrong_ = result;

@@ -38,12 +38,19 @@ MATCHER_P(IsPrivateFault, gpa, fmt::format("is a memory fault, private, at {:#x}
          arg.memory_fault.size == kPage;
 }
 
-// What a VMM does with a guest that meets a conversion, or a signal: it lets it try again.
-inline VcpuRunner::Then TryAgain(const GuestExit& guest_exit) {
-  const bool again =
-      guest_exit.kind == ExitKind::kMemoryFault || guest_exit.kind == ExitKind::kInterrupted;
-  return again ? VcpuRunner::Then::kRunOn : VcpuRunner::Then::kStop;
-}
+// What a VMM does with a guest that meets a conversion, or a signal: it lets it try again. A guest
+// that is thrown out for ever is stopped in the end.
+class TryAgain {
+ public:
+  VcpuRunner::Then operator()(const GuestExit& guest_exit) {
+    const bool again =
+        guest_exit.kind == ExitKind::kMemoryFault || guest_exit.kind == ExitKind::kInterrupted;
+    return again && --left_ > 0 ? VcpuRunner::Then::kRunOn : VcpuRunner::Then::kStop;
+  }
+
+ private:
+  int left_ = 1000;
+};
 
 struct ConvertOptions {
   uint64_t pages = 8;
@@ -120,7 +127,7 @@ struct ConvertScene {
   // --- the guest's view; an error if it does not come to the end of its program ---------------
   Status Do(const Program& program) {
     KCT_TRY_STATUS(cpu.Load(program));
-    const GuestExit guest_exit = cpu.RunUntilDone(TryAgain);
+    const GuestExit guest_exit = cpu.RunUntilDone();
     if (guest_exit.done()) return {};
     return MakeError("{}: {}", program.ToString(), guest_exit.ToString());
   }
