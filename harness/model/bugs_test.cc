@@ -26,7 +26,8 @@ TEST(PlantedBugs, HaveNamesOfTheirOwnAndAreFoundByThem) {
 
 TEST(PlantedBugs, AreDescribedEachOnce) {
   std::set<Bug> described;
-  for (const std::vector<BehaviourBug>& list : {BehaviourBugs(), GmemBugs(), AreaBugs()}) {
+  for (const std::vector<BehaviourBug>& list :
+       {BehaviourBugs(), FaultBugs(), GmemBugs(), ShadowBugs(), AreaBugs()}) {
     for (const BehaviourBug& bug : list) EXPECT_TRUE(described.insert(bug.bug).second) << bug.name;
   }
   EXPECT_EQ(described.size(), static_cast<std::size_t>(Bug::kCount) - 1) << "all but kNone";
