@@ -469,8 +469,6 @@ class Accessor {
     Step(stay_, vm_, call_, choice);
   }
 
-  User AccessedBy() const { return access_.emulated ? User::kKvm : User::kGuest; }
-
   // Only a planted bug lets the guest see that the access met one.
   bool FailsOnInvalidation(const Backing& backing) const {
     const HostPages& pages = stay_.world().pages;
