@@ -530,7 +530,9 @@ class Accessor {
     if (outcome.error == Errno(EINTR)) return {.how = Reached::How::kInterrupted};
     if (outcome.error == Errno()) return {};
     if (stay_.world().Planted(Bug::kForbiddenMemoryIsMmio)) return {.how = Reached::How::kMmio};
-    return {Reached::How::kFailed, outcome.error, FaultOf(outcome, PageAt(access_.gpa))};
+    const bool exact = stay_.world().Planted(Bug::kMemoryFaultNamesTheAccess);
+    const Gpa told = exact ? access_.gpa : PageAt(access_.gpa);
+    return {Reached::How::kFailed, outcome.error, FaultOf(outcome, told)};
   }
 
   Stay& stay_;

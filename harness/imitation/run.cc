@@ -27,8 +27,11 @@ RawAnswer NoInstruction(const World& world, kvm_run& run) {
   return {};
 }
 
-RawAnswer Failed(kvm_run& run, const Reached& reached) {
-  if (reached.fault) LeaveMemoryFault(run, *reached.fault);
+RawAnswer Failed(const World& world, kvm_run& run, const Reached& reached) {
+  if (reached.fault) {
+    LeaveMemoryFault(run, *reached.fault);
+    if (world.Planted(model::Bug::kMemoryFaultIsSuccess)) return {};
+  }
   return {-1, reached.error};
 }
 
@@ -58,7 +61,7 @@ RawAnswer RunGuest(Stay& stay, Vm& vm, Vcpu& vcpu, Goes goes) {
         return NoInstruction(stay.world(), run);
       case ProgramRunner::Now::kFailed:
         if (program.failure().how == Reached::How::kInterrupted) return Interrupted(run);
-        return Failed(run, program.failure());
+        return Failed(stay.world(), run, program.failure());
     }
   }
 }

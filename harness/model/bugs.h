@@ -182,6 +182,8 @@ enum class Bug : uint8_t {
   kRemovedPagesStay,
   kMappingCollapses,
   kPunchedPageStaysMapped,
+  kMemoryFaultIsSuccess,
+  kMemoryFaultNamesTheAccess,
   // --- attributes
   kRepeatedAttributesAreRefused,
   kAttributesNeedSlot,

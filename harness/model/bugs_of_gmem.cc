@@ -75,6 +75,10 @@ const std::vector<BehaviourBug>& GmemBugs() {
       {Bug::kMappingCollapses, "mapping-collapses", "GMEM-14", "MADV_COLLAPSE returns 0"},
       {Bug::kPunchedPageStaysMapped, "punched-page-stays-mapped", "GMEM-17",
        "the guest goes on with the page that was punched"},
+      {Bug::kMemoryFaultIsSuccess, "memory-fault-is-success", "RUN-02",
+       "0 with KVM_EXIT_MEMORY_FAULT"},
+      {Bug::kMemoryFaultNamesTheAccess, "memory-fault-names-the-access", "RUN-03",
+       "memory_fault.gpa is the address of the access and not of its page"},
   };
   return bugs;
 }
