@@ -41,7 +41,7 @@ KCT_TEST(NotifierElsewhere, DoesNotShow, "MN-32") {
   ASSERT_OK_AND_ASSIGN(const Mapping other, Mapping::Anonymous(Pages(4)));
   for (uint64_t page = 0; page < 4; ++page) scene.Word(page) = kMark;
   Program looks;
-  looks.LoopStart().Touch(scene.slot.range()).Expect(kMark).Repeat(20);
+  looks.LoopStart().Touch(scene.slot.range()).Expect(kMark).Repeat(100);
 
   Race race(Seed(), {.meetings = 20});
   race.Actor("run", [&] { return scene.cpu.Run().call.Record(); });
