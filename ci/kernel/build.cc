@@ -66,11 +66,12 @@ std::string Minutes(Duration duration) {
   return fmt::format("{}:{:02} min", seconds / 60, seconds % 60);
 }
 
-// "-debug-sw-protected": what uname -r ends with.
-std::string SuffixOf(const BuildConfig& config) {
-  std::string suffix = "-" + config.name();
-  std::replace(suffix.begin(), suffix.end(), ',', '-');
-  return suffix;
+// "debug-sw-protected". Commas are no good in a path either: the kernel's own make hands paths on
+// in options that end at one (-Wp,-MMD,PATH).
+std::string NameWithoutCommas(const BuildConfig& config) {
+  std::string name = config.name();
+  std::replace(name.begin(), name.end(), ',', '-');
+  return name;
 }
 
 }  // namespace
@@ -120,8 +121,9 @@ Result<Kernel> KernelBuilder::Build(const BuildRequest& request, const Progress&
     KCT_TRY(const std::string compiler, CheckTools());
     const SourceTree& source = request.source;
     const std::string& name = request.config.name();
-    Job job{
-        request, cache_ / "build" / (name + "_" + Sha256(source.path.string()).substr(0, 10)), {}};
+    const std::string folder =
+        NameWithoutCommas(request.config) + "_" + Sha256(source.path.string()).substr(0, 10);
+    Job job{request, cache_ / "build" / folder, {}};
     job.result.config = name;
     job.result.id =
         BuildId(source.identity, name + "\n" + request.config.TextFor(source.version), compiler);
@@ -151,7 +153,7 @@ Status KernelBuilder::Make(const Job& job, std::vector<std::string> arguments,
                                 "O=" + job.folder.string(),
                                 "ARCH=x86",
                                 fmt::format("-j{}", job.request.jobs),
-                                "LOCALVERSION=" + SuffixOf(job.request.config)};
+                                "LOCALVERSION=-" + NameWithoutCommas(job.request.config)};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   KCT_TRY(const CommandOutput output,
           run_({.argv = argv,

@@ -193,6 +193,10 @@ const std::vector<BehaviourBug>& BehaviourBugs() {
        "EINVAL for the log of a slot that has none"},
       {Bug::kDirtyLogStaysWhenRead, "dirty-log-stays-when-read", "DIRTY-02",
        "a log that was read still has its pages"},
+      {Bug::kDirtyLogDoesNotMove, "dirty-log-does-not-move", "DIRTY-14",
+       "a slot that moves begins a new log"},
+      {Bug::kDirtyLogOutlivesItsFlag, "dirty-log-outlives-its-flag", "DIRTY-15",
+       "a log that begins again still has its pages"},
       {Bug::kFailedReadEmptiesTheDirtyLog, "failed-read-empties-the-dirty-log", "DIRTY-05",
        "a log that could not be copied out is empty afterwards"},
   };

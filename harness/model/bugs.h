@@ -117,6 +117,8 @@ enum class Bug : uint8_t {
   kDirtyLogIsFull,
   kNoDirtyLogIsInvalid,
   kDirtyLogStaysWhenRead,
+  kDirtyLogDoesNotMove,
+  kDirtyLogOutlivesItsFlag,
   kFailedReadEmptiesTheDirtyLog,
   // --- KVM_RUN and memory faults
   kMemoryFaultCapabilityIsMissing,

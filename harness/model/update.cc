@@ -166,6 +166,7 @@ void Replace(const Rules& rules, State& state, const Operation& op) {
     state.slots.erase(slot);
     return;
   }
+  if (rules.planted.Is(Bug::kDirtyLogDoesNotMove)) slot->dirty = slot->maybe_dirty = 0;
   slot->gfn = PageOf(op.address);
   slot->flags = static_cast<uint32_t>(op.flags);
 }
@@ -175,7 +176,7 @@ void Reflag(const Rules& rules, State& state, const Operation& op) {
   if (rules.planted.Is(Bug::kTogglingIsIgnored)) return;
   Slot* slot = state.FindSlotById(op.slot);
   slot->flags = static_cast<uint32_t>(op.flags);
-  slot->dirty = slot->maybe_dirty = 0;
+  if (!rules.planted.Is(Bug::kDirtyLogOutlivesItsFlag)) slot->dirty = slot->maybe_dirty = 0;
 }
 
 // A new layout does not come into force while user space's memory is being invalidated.

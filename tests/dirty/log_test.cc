@@ -72,6 +72,35 @@ KCT_TEST(DirtyLog, IsThereWhileLoggingIsOn, "DIRTY-04") {
   EXPECT_THAT(scene.vm.GetDirtyLog(static_cast<uint32_t>(ids), &bits), FailsWith(EINVAL));
 }
 
+// What the guest wrote is in the log of its slot wherever that moves, and its writes there as well.
+KCT_TEST(DirtyLog, MovesWithItsSlot, "DIRTY-14") {
+  constexpr Gpa kElsewhere = 4_GiB_gpa;
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make({.pages = 4, .flags = kLogged}));
+  Write(scene, {0, 2});
+
+  ASSERT_THAT(scene.slot.MoveTo(kElsewhere), Succeeds());
+
+  EXPECT_EQ(Read(scene), 0b101u);
+  ASSERT_OK(scene.cpu.Load(Program().Write64(kElsewhere + kPage, 7)));
+  ASSERT_TRUE(scene.cpu.RunUntilDone().done());
+  EXPECT_EQ(Read(scene), 0b10u);
+}
+
+// A log that begins again, with the flag or with the slot, has nothing of the one before.
+KCT_TEST(DirtyLog, EndsWithItsFlagAndWithItsSlot, "DIRTY-15") {
+  ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make({.pages = 4, .flags = kLogged}));
+  Write(scene, {0});
+
+  ASSERT_THAT(scene.slot.SetFlags(0), Succeeds());
+  ASSERT_THAT(scene.slot.SetFlags(kLogged), Succeeds());
+  EXPECT_EQ(Read(scene), 0u) << "after the flag";
+
+  Write(scene, {1});
+  ASSERT_THAT(scene.slot.Delete(), Succeeds());
+  ASSERT_THAT(scene.slot.Restore(), Succeeds());
+  EXPECT_EQ(Read(scene), 0u) << "after the slot";
+}
+
 // A log that can't be handed over is not lost.
 KCT_TEST(DirtyLog, SurvivesAReaderThatCantTakeIt, "DIRTY-05") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make({.pages = 4, .flags = kLogged}));
