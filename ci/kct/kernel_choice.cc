@@ -10,9 +10,11 @@
 #include "ci/vm/qemu.h"
 
 namespace kct {
-namespace {
 
 bool IsDebian(const std::string& kernel) { return kernel.starts_with("debian:"); }
+
+namespace {
+
 bool IsBuilt(const std::string& kernel) { return kernel.starts_with("built:"); }
 bool IsSpec(const std::string& kernel) { return IsDebian(kernel) || IsBuilt(kernel); }
 

@@ -17,6 +17,9 @@ struct KernelChoice {
   std::vector<std::string> replacements;  // modules (.ko) that take the place of its own
 };
 
+// Whether it is a spec of Debian's.
+bool IsDebian(const std::string& kernel);
+
 // Fetches a Debian kernel where needed, with progress on standard error.
 std::variant<Kernel, Stop> Choose(const KernelChoice& choice);
 

@@ -24,8 +24,6 @@ Exit Show(const Kernel& kernel) {
   return Exit::kNothingNew;
 }
 
-bool IsDebian(const std::string& source) { return source.starts_with("debian:"); }
-
 Result<SourceTree> FindSource(const std::string& source) {
   if (IsDebian(source)) return SourceStore(DefaultCacheDirectory()).Get(source, Say);
   return ReadSourceTree(source, RunCommand);

@@ -18,17 +18,16 @@ namespace {
 std::string Shortcoming(const TestResult& result) {
   if (result.verdict == Verdict::kFail || result.verdict == Verdict::kHang) return {};
   const Assignment& assignment = result.assignment;
-  return fmt::format("{}: {} under the lie {}{}", assignment.test.name, Name(result.verdict),
-                     assignment.lie,
-                     result.skip_reason.empty() ? "" : fmt::format(" ({})", result.skip_reason));
+  return fmt::format("{}: {} under the lie {}", assignment.test.name, Name(result.verdict),
+                     assignment.lie);
 }
 
 // A test that runs in more than one mode is proven by any of them: a lie that is the same in both
 // would show in neither.
 struct Proof {
   std::set<std::string> proven;
-  std::map<std::string, std::string> shortcomings;  // of runs, by the name of their test
-  std::vector<Assignment> skipped;
+  std::map<std::string, std::string> shortcomings;       // of runs, by the name of their test
+  std::vector<Assignment> skipped;                       // which of them for good is not known yet
   std::map<std::string, std::set<std::string>> lacking;  // reason of a skip without the lie: tests
 };
 
@@ -61,10 +60,12 @@ std::optional<Stop> LookWithoutTheLie(Lab& lab, unsigned jobs, Proof& proof) {
   }
   if (honest.empty()) return std::nullopt;
   return RunEach(lab, honest, jobs, [&](const TestResult& result) -> std::optional<Stop> {
-    if (result.verdict != Verdict::kSkip) return std::nullopt;
     const std::string& name = result.assignment.test.name;
-    proof.shortcomings.erase(name);
-    proof.lacking[result.skip_reason].insert(name);
+    if (result.verdict == Verdict::kSkip) {
+      proof.lacking[result.skip_reason].insert(name);
+    } else {
+      proof.shortcomings[name] = fmt::format("{}: only its lie has it skipped", name);
+    }
     return std::nullopt;
   });
 }
@@ -76,12 +77,13 @@ std::variant<Proof, Stop> RunAll(Lab& lab, const Selection& selection, unsigned 
       return Stop{Exit::kMachine, written.error().message};
     }
     const std::string& name = result.assignment.test.name;
-    if (std::string shortcoming = Shortcoming(result); !shortcoming.empty()) {
+    if (result.verdict == Verdict::kSkip) {
+      proof.skipped.push_back(result.assignment);
+    } else if (std::string shortcoming = Shortcoming(result); !shortcoming.empty()) {
       proof.shortcomings[name] = std::move(shortcoming);
     } else {
       proof.proven.insert(name);
     }
-    if (result.verdict == Verdict::kSkip) proof.skipped.push_back(result.assignment);
     return std::nullopt;
   };
   if (auto stop = RunEach(lab, selection.assignments, jobs, take)) return *std::move(stop);

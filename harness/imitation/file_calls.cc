@@ -126,6 +126,16 @@ bool HasDescriptor(const World& world, const Vm& vm) {
   return false;
 }
 
+// For a planted bug: the guest goes on with what is in these pages now.
+void KeepPages(Vm& vm, int fd, FileRange range) {
+  for (uint64_t offset = range.offset; offset < range.offset + range.size.count;
+       offset += kPage.count) {
+    std::vector<char>& page = vm.kept[KeyOfFilePage(offset)];
+    page.resize(kPage.count);
+    if (pread(fd, page.data(), page.size(), static_cast<off_t>(offset)) < 0) page.clear();
+  }
+}
+
 void Close(Stay& stay, const Handle& handle) {
   Perform(stay, *handle.vm, About(handle, Kind::kCloseGuestMemfd, 0));
 }
@@ -164,19 +174,6 @@ int64_t CountPages(int fd, FileRange range) {
   munmap(start, range.size.count);
   return std::count_if(pages.begin(), pages.end(), [](unsigned char one) { return one & 1; });
 }
-
-namespace {
-
-void KeepPages(Vm& vm, int fd, FileRange range) {
-  for (uint64_t offset = range.offset; offset < range.offset + range.size.count;
-       offset += kPage.count) {
-    std::vector<char>& page = vm.kept[KeyOfFilePage(offset)];
-    page.resize(kPage.count);
-    if (pread(fd, page.data(), page.size(), static_cast<off_t>(offset)) < 0) page.clear();
-  }
-}
-
-}  // namespace
 
 int AllocateOrPunch(Stay& stay, const Handle& handle, int mode, FileRange range) {
   const World& world = stay.world();

@@ -6,9 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "harness/race/actor.h"
 #include "harness/testing/exits.h"
 #include "harness/testing/guest_scene.h"
+#include "harness/testing/run_beside.h"
 
 namespace kct {
 
@@ -26,28 +26,6 @@ MATCHER(IsBareFault, "is a bare EFAULT") {
 MATCHER(IsInterrupted, "is EINTR with KVM_EXIT_INTR") {
   return arg.kind == ExitKind::kInterrupted && arg.exit_reason == KVM_EXIT_INTR;
 }
-
-// One KVM_RUN of a guest on a thread of its own. Declare it before what its guest waits for, so
-// that it comes back in the end, whatever becomes of the test.
-class RunBeside {
- public:
-  explicit RunBeside(GuestCpu& cpu) : cpu_(cpu) {}
-
-  void Start() {
-    run_.Start([this] { return (exit_ = cpu_.Run()).call.Record(); });
-  }
-  GuestExit Finish() {
-    run_.Finish();
-    return exit_;
-  }
-  bool FinishesBy(Instant deadline) { return run_.FinishBy(deadline).has_value(); }
-  const Actor& actor() const { return run_; }
-
- private:
-  GuestCpu& cpu_;
-  GuestExit exit_;
-  Actor run_{"run"};
-};
 
 // A slot at kAway on memory that a file holds, of which there is a second mapping for the host.
 struct SharedSlot {

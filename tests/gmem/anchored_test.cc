@@ -6,6 +6,7 @@
 #include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
+#include "harness/testing/run_beside.h"
 #include "harness/testing/sigbus.h"
 #include "tests/gmem/scene.h"
 
@@ -32,12 +33,8 @@ KCT_TEST(GmemUnderGuest, APunchReachesAVcpuThatDoesNotLeave, "GMEM-17") {
   program.Touch(scene.slot.range()).Expect(0);
   const std::size_t after = program.last();
   ASSERT_OK(scene.cpu.Load(program.WriteTouch(scene.slot.range(), kOtherMark)));
-  GuestExit left;
-  Actor run("run");
-  run.Start([&] {
-    left = scene.cpu.Run();
-    return left.call.Record();
-  });
+  RunBeside run(scene.cpu);
+  run.Start();
   ASSERT_REACHED(MovesOn(scene.cpu), "the guest reads its pages");
 
   EXPECT_THAT(scene.file.Punch(scene.file.all()), Succeeds());
@@ -45,7 +42,8 @@ KCT_TEST(GmemUnderGuest, APunchReachesAVcpuThatDoesNotLeave, "GMEM-17") {
   ASSERT_REACHED(MovesOn(scene.cpu), "the guest reads its pages after the punch");
   ReportAnchoredMeeting("a file was punched while its vCPU read it, in one KVM_RUN");
   scene.cpu.RaiseFlag();
-  EXPECT_THAT(run.Finish(), Succeeds());
+  const GuestExit left = run.Finish();
+  EXPECT_THAT(left.call.Record(), Succeeds());
   EXPECT_TRUE(left.done()) << left.ToString();
   EXPECT_EQ(scene.cpu.result(0).unexpected, 0u) << scene.cpu.result(0).unexpected_value;
   EXPECT_EQ(scene.cpu.result(after).unexpected, 0u)
@@ -61,20 +59,15 @@ KCT_TEST(GmemUnderGuest, TheLastCloseThrowsItOut, "GMEM-26") {
   program.Touch(scene.slot.range()).Expect(kMark).RepeatUntilFlag();
   program.Touch(scene.slot.range()).Expect(kMark);
   ASSERT_OK(scene.cpu.Load(program));
-  GuestExit left;
-  Actor run("run");
-  run.Start([&] {
-    left = scene.cpu.Run();
-    return left.call.Record();
-  });
+  RunBeside run(scene.cpu);
+  run.Start();
   ASSERT_REACHED(MovesOn(scene.cpu), "the guest reads its pages");
   ReportAnchoredMeeting("a file was closed while its vCPU read it");
 
   scene.CloseFile();
   scene.cpu.RaiseFlag();  // its last reads come after the close
 
-  run.Finish();
-  EXPECT_THAT(left, IsMemoryFault(EFAULT));
+  EXPECT_THAT(run.Finish(), IsMemoryFault(EFAULT));
   EXPECT_EQ(scene.cpu.result(0).unexpected, 0u) << scene.cpu.result(0).unexpected_value;
   EXPECT_THAT(scene.slot.Delete(), Succeeds());
 }
@@ -87,21 +80,16 @@ KCT_TEST(GmemUnderGuestPoison, PoisonThrowsItOut, "GMEM-35") {
   program.Touch(scene.slot.range()).Expect(kMark).RepeatUntilFlag();
   program.Touch(scene.slot.range()).Expect(kMark);
   ASSERT_OK(scene.cpu.Load(program));
-  GuestExit left;
-  Actor run("run");
+  RunBeside run(scene.cpu);
   const SigbusCatcher catcher;
-  run.Start([&] {
-    left = scene.cpu.Run();
-    return left.call.Record();
-  });
+  run.Start();
   ASSERT_REACHED(MovesOn(scene.cpu), "the guest reads its pages");
   ReportAnchoredMeeting("a page was poisoned while its vCPU read it");
 
   Madvise(scene.HvaOf(2), kPage, MADV_HWPOISON, "madvise HWPOISON");
   scene.cpu.RaiseFlag();
 
-  run.Finish();
-  EXPECT_THAT(left, IsMemoryFault(EHWPOISON));
+  EXPECT_THAT(run.Finish(), IsMemoryFault(EHWPOISON));
   EXPECT_EQ(scene.cpu.result(0).unexpected, 0u) << scene.cpu.result(0).unexpected_value;
 }
 
