@@ -18,10 +18,10 @@ constexpr std::array<std::string_view, 9> kFields{
 constexpr std::array<std::string_view, 4> kMayBeLeftOut{"Doc", "Answer", "Untested", "Unmodelled"};
 
 // What a machine, kernel or VM must offer before a clause says anything about it.
-constexpr std::array<std::string_view, 25> kNeeds{
-    "any",  "tdp",        "shadow", "nested", "smm",    "root",  "gmem", "attributes", "swp",
-    "sev",  "sev-es",     "snp",    "tdx",    "vfio",   "thp",   "ksm",  "hugetlb",    "swap",
-    "disk", "soft-dirty", "uffd",   "apf",    "poison", "memcg", "numa"};
+constexpr std::array<std::string_view, 26> kNeeds{
+    "any",  "tdp",        "shadow", "nested", "smm",    "root", "gmem",     "attributes", "swp",
+    "sev",  "sev-es",     "snp",    "tdx",    "vfio",   "thp",  "ksm",      "hugetlb",    "swap",
+    "disk", "soft-dirty", "uffd",   "apf",    "poison", "numa", "in-place", "fault-exits"};
 
 bool IsOneOf(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 
+#include "harness/abi/proposed.h"
 #include "harness/abi/uapi.h"
 #include "harness/base/errno.h"
 #include "harness/base/units.h"
@@ -39,6 +40,9 @@ inline ArgWords WordsOf(const kvm_clear_dirty_log& log) {
 inline ArgWords WordsOf(const kvm_create_guest_memfd& arg) { return {arg.size, arg.flags}; }
 inline ArgWords WordsOf(const kvm_memory_attributes& arg) {
   return {arg.address, arg.size, arg.attributes, arg.flags};
+}
+inline ArgWords WordsOf(const KvmMemoryAttributes2& arg) {
+  return {arg.offset, arg.size, arg.attributes, arg.flags, arg.error_offset};
 }
 
 struct CallRecord {

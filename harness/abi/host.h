@@ -78,6 +78,10 @@ class Host {
   virtual Result<std::unique_ptr<WatchedMemory>> WatchMemory(Hva start, Bytes size,
                                                              OnFault on_fault, FaultKind kinds);
 
+  // Keeps the pages in use until the descriptor is closed: io_uring holds them as a fixed buffer,
+  // as it would for a device. Of nothing: whether that can be had.
+  virtual Result<UniqueFd> PinPages(Hva start, Bytes size);
+
   // --- files ------------------------------------------------------------------------------------
   virtual int Fallocate(int fd, int mode, uint64_t offset, Bytes size);
   // MAP_FAILED, and errno is set: it could not be mapped.

@@ -70,7 +70,8 @@ void ClassifyFailure(const kvm_run& run, GuestExit& guest_exit) {
   const int error = guest_exit.call.error.value();
   guest_exit.kind = ExitKind::kFailed;
   if (error == EINTR) guest_exit.kind = ExitKind::kInterrupted;
-  if ((error == EFAULT || error == EHWPOISON) && run.exit_reason == KVM_EXIT_MEMORY_FAULT) {
+  const bool is_fault = error == EFAULT || error == EHWPOISON || error == ENOMEM || error == EIO;
+  if (is_fault && run.exit_reason == KVM_EXIT_MEMORY_FAULT) {
     guest_exit.kind = ExitKind::kMemoryFault;
     guest_exit.memory_fault = MemoryFaultOf(run);
   }

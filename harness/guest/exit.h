@@ -28,7 +28,7 @@ enum class ExitKind {
   kHypercall,      //
   kShutdown,       // triple fault, and the like
   kInternalError,  // KVM gave up: KVM_EXIT_INTERNAL_ERROR
-  kMemoryFault,    // -1 EFAULT or EHWPOISON with KVM_EXIT_MEMORY_FAULT
+  kMemoryFault,    // -1 with KVM_EXIT_MEMORY_FAULT: EFAULT, EHWPOISON, as in RUN-22
   kFailEntry,      // the hardware refused the guest's state
   kInterrupted,    // -1 EINTR: a signal, or immediate_exit
   kFailed,         // -1 with any other errno

@@ -59,6 +59,11 @@ constexpr std::array kLoadFields{Field<&Operation::address>("hva"), kGmem};
 constexpr std::array kAllocateFields{kGmem, Field<&Operation::address>("offset"), kSize,
                                      Field<&Operation::flags>("mode")};
 constexpr std::array kPoisonFields{kGmem, Field<&Operation::address>("offset")};
+constexpr std::array kConvertFields{kGmem, Field<&Operation::address>("offset"), kSize,
+                                    Field<&Operation::value>("attributes"),
+                                    Field<&Operation::flags>("contents", Written::kUnlessDefault)};
+constexpr std::array kHoldFields{kGmem, Field<&Operation::address>("offset"), kSize,
+                                 Field<&Operation::value>("held")};
 constexpr std::array kVcpuFields{kVcpu, kFlags};
 constexpr std::array kVmFields{kFlags};
 constexpr std::array kExitsFields{Field<&Operation::value>("mask")};
@@ -114,6 +119,8 @@ const std::array kOperationWords{
     OperationWord{"TDX_FINALIZE_VM", Of(Kind::kTdxFinalizeVm), kVmFields},
     OperationWord{"WRITE_PAGE_TABLE", Of(Kind::kWritePageTable), kTableFields},
     OperationWord{"TRANSLATE", Of(Kind::kTranslate), kTableFields},
+    OperationWord{"CONVERT_GUEST_MEMFD", Of(Kind::kConvertGuestMemfd), kConvertFields},
+    OperationWord{"HOLD_GUEST_MEMFD", Of(Kind::kHoldGuestMemfd), kHoldFields},
 };
 
 constexpr std::array kOperationMarks{
@@ -136,6 +143,7 @@ constexpr std::array kRuleMarks{
     Mark<Rules>{"readonly-slots", &Rules::readonly_slots},
     Mark<Rules>{"guest-memfd", &Rules::guest_memfd},
     Mark<Rules>{"no-attributes", &Rules::lacks_attributes},
+    Mark<Rules>{"in-place-conversion", &Rules::in_place_conversion},
     Mark<Rules>{"clearing-needs-memory", &Rules::clearing_needs_memory},
     Mark<Rules>{"answer-not-preset", &Rules::answer_is_not_preset},
     Mark<Rules>{"answer-not-checked", &Rules::answer_is_not_checked},

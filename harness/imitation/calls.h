@@ -10,6 +10,7 @@ namespace kct::imitation {
 RawAnswer CallSystem(Stay& stay, unsigned long request, uintptr_t argument);
 RawAnswer CallVm(Stay& stay, const std::shared_ptr<Vm>& vm, unsigned long request,
                  uintptr_t argument);
+RawAnswer CallFile(Stay& stay, const Handle& file, unsigned long request, uintptr_t argument);
 RawAnswer CallVcpu(Stay& stay, Vm& vm, Vcpu& vcpu, unsigned long request, uintptr_t argument);
 
 // What KVM_CHECK_EXTENSION says.

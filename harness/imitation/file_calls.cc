@@ -218,7 +218,44 @@ void* MapGuestMemfd(Stay& stay, const Handle& handle, Bytes size, int protection
   const Operation read = About(handle, Kind::kReadHost, 0);
   const bool may_touch = Perform(stay, *handle.vm, read).error == Errno();
   GuestFile& file = FileOf(handle);
-  return mmap(nullptr, size.count, protection, flags, may_touch ? file.fd.get() : Nothing(file), 0);
+  void* const mapped =
+      mmap(nullptr, size.count, protection, flags, may_touch ? file.fd.get() : Nothing(file), 0);
+  if (mapped != MAP_FAILED && stay.world().rules.in_place_conversion) {
+    ShowPages(handle, {0, size});
+  }
+  return mapped;
+}
+
+void ShowPages(const Handle& handle, FileRange range) {
+  GuestFile& file = FileOf(handle);
+  const Vm& vm = *handle.vm;
+  const bool shows_all = vm.rules.planted.Is(Bug::kHostKeepsConvertedPage);
+  for (const Area& area : AreasOfThisProcess()) {
+    if (!IsOf(area, file)) continue;
+    for (uint64_t offset = range.offset; offset < range.offset + range.size.count;
+         offset += kPage.count) {
+      if (offset < area.offset || offset - area.offset >= (area.end - area.start).count) continue;
+      const bool hidden = vm.state.files[handle.index].HasPrivate(model::PageOf(offset));
+      const int fd = hidden && !shows_all ? Nothing(file) : file.fd.get();
+      const Hva page = area.start + Bytes{offset - area.offset};
+      mmap(Pointer(page), kPage.count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+           static_cast<off_t>(offset));
+    }
+  }
+}
+
+void HoldPages(Stay& stay, const MappedPage& first, Bytes size, int fd) {
+  Operation op = About(first.file, Kind::kHoldGuestMemfd, first.page * kPage.count, size.count);
+  op.value = 1;
+  Perform(stay, *first.file.vm, op);
+  stay.world().handles[fd] = {Handle::Kind::kPins, first.file.vm, first.file.index, first.page,
+                              size.count / kPage.count};
+}
+
+void LetGoOfPages(Stay& stay, const Handle& pins) {
+  const Operation op =
+      About(pins, Kind::kHoldGuestMemfd, pins.page * kPage.count, pins.pages * kPage.count);
+  Perform(stay, *pins.vm, op);
 }
 
 int ActOnGuestMemfd(Stay& stay, const Handle& handle, FileAction action) {

@@ -29,6 +29,12 @@ int ActOnGuestMemfd(Stay& stay, const Handle& file, FileAction action);
 // madvise(2) of a range that begins with `first`.
 int AdviseMapping(Stay& stay, const MappedPage& first, Hva start, Bytes size, int advice);
 
+// Proposed: what the host sees of the range is what it may see now.
+void ShowPages(const Handle& file, FileRange range);
+// Somebody holds pages for as long as the descriptor is open.
+void HoldPages(Stay& stay, const MappedPage& first, Bytes size, int fd);
+void LetGoOfPages(Stay& stay, const Handle& pins);
+
 // The last descriptor of a file was closed: it goes now, or with its last mapping.
 void CloseOrKeep(Stay& stay, const Handle& file);
 // Something was unmapped: files that only mappings kept go with them.

@@ -28,12 +28,14 @@ model::Bug BugThatMisses(FaultKind kind) {
 
 }  // namespace
 
-WatchedRange* HostPages::FindFaulting(Hva page, Use use) {
-  for (WatchedRange& range : watched_) {
+const WatchedRange* HostPages::FindFaulting(Hva page, Use use) const {
+  for (const WatchedRange& range : watched_) {
     if (range.FaultOf(page, use)) return &range;
   }
   return nullptr;
 }
+
+bool HostPages::IsMissing(Hva page, Use use) const { return FindFaulting(page, use) != nullptr; }
 
 PageState HostPages::BringIn(Stay& stay, Hva page, Use use, Interruptible interruptible) {
   const uint64_t before = invalidations();
@@ -58,7 +60,7 @@ PageState HostPages::BringIn(Stay& stay, Hva page, Use use, Interruptible interr
 }
 
 bool HostPages::AskFor(Stay& stay, Hva page, Use use) {
-  WatchedRange* const range = FindFaulting(page, use);
+  auto* const range = const_cast<WatchedRange*>(FindFaulting(page, use));
   if (range == nullptr) return false;
   range->faults.push_back({page, *range->FaultOf(page, use)});
   stay.world().changed.notify_all();

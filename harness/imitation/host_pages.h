@@ -58,6 +58,9 @@ class HostPages {
   // Asks whoever supplies the page for it, if such a use faults. False: it does not.
   bool AskFor(Stay& stay, Hva page, Use use);
 
+  // Whether such a use of the page would have to wait for somebody.
+  bool IsMissing(Hva page, Use use) const;
+
   // Grows with everything that takes pages of the host away.
   uint64_t invalidations() const { return invalidated_.size(); }
   // How many of them overlapped the range, after the first `since`.
@@ -67,7 +70,7 @@ class HostPages {
 
  private:
   // The range in which such a use of the page faults; nullptr: none.
-  WatchedRange* FindFaulting(Hva page, Use use);
+  const WatchedRange* FindFaulting(Hva page, Use use) const;
 
   std::list<WatchedRange> watched_;
   std::set<Hva> poisoned_;

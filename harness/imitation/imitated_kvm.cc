@@ -77,8 +77,9 @@ RawAnswer ImitatedKvm::Ioctl(int fd, unsigned long request, uintptr_t argument) 
       return imitation::CallVcpu(stay, *handle.vm, *handle.vm->vcpus[handle.index], request,
                                  argument);
     case Handle::Kind::kGuestMemfd:
-      return world_->Planted(model::Bug::kFileTakesIoctls) ? imitation::Returns(0)
-                                                           : imitation::Fails(ENOTTY);
+      return imitation::CallFile(stay, handle, request, argument);
+    case Handle::Kind::kPins:
+      return imitation::Fails(ENOTTY);
   }
   return imitation::Fails(ENOTTY);
 }
@@ -91,9 +92,8 @@ int ImitatedKvm::Close(int fd) {
     if (found != world_->handles.end()) {
       closed = std::move(found->second);
       world_->handles.erase(found);
-      if (closed->kind == Handle::Kind::kGuestMemfd) {
-        imitation::CloseOrKeep(stay, *closed);
-      }
+      if (closed->kind == Handle::Kind::kGuestMemfd) imitation::CloseOrKeep(stay, *closed);
+      if (closed->kind == Handle::Kind::kPins) imitation::LetGoOfPages(stay, *closed);
     }
   }
   return close(fd);
@@ -225,6 +225,15 @@ Result<std::unique_ptr<WatchedMemory>> ImitatedKvm::WatchMemory(Hva start, Bytes
                                                                 OnFault on_fault, FaultKind kinds) {
   return std::unique_ptr<WatchedMemory>(std::make_unique<imitation::WatchedPages>(
       *world_, imitation::WatchedRange{start, size, on_fault, kinds}));
+}
+
+Result<UniqueFd> ImitatedKvm::PinPages(Hva start, Bytes size) {
+  KCT_TRY(UniqueFd pins, Host::PinPages(start, size));
+  Stay stay(*world_);
+  if (const auto mapped = imitation::MappedAt(*world_, start)) {
+    imitation::HoldPages(stay, *mapped, size, pins.get());
+  }
+  return pins;
 }
 
 // ------- Files -----------------------------------------------------------------------------------

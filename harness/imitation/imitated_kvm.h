@@ -49,6 +49,7 @@ class ImitatedKvm final : public Backend, public Host {
   Result<std::unique_ptr<Invalidations>> CountInvalidations(Hva start, Bytes size) override;
   Result<std::unique_ptr<WatchedMemory>> WatchMemory(Hva start, Bytes size, OnFault on_fault,
                                                      FaultKind kinds) override;
+  Result<UniqueFd> PinPages(Hva start, Bytes size) override;
   int Fallocate(int fd, int mode, uint64_t offset, Bytes size) override;
   void* MapFile(int fd, Bytes size, int protection, int flags) override;
   int64_t CountPages(int fd, uint64_t offset, Bytes size) override;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "harness/abi/proposed.h"
 #include "harness/imitation/file_calls.h"
 #include "harness/imitation/user_memory.h"
 
@@ -446,6 +447,7 @@ class Accessor {
                   {.move = Move::kFail, .error = Errno(EAGAIN), .clause = "MN-05"});
     }
     const bool kept = vm_.kept.contains(backing.hva);
+    if (LeavesForUserSpace(backing)) return End(EFAULT);
     const Use use = access_.kind == model::Access::kWrite ? Use::kWrite : Use::kRead;
     switch (kept ? PageState::kThere : BringIn(stay_, backing, use, IsInterruptible())) {
       case PageState::kThere:
@@ -460,6 +462,7 @@ class Accessor {
       case PageState::kUnusable:
         return End(EFAULT);
     }
+    if (HasNoMemoryFor(backing)) return End(ENOMEM);
     if (!Transfer(vm_, backing, access_)) return End(EFAULT);
     if (access_.kind == model::Access::kWrite &&
         stay_.world().Planted(Bug::kPrefaultSharesPagesForWriting)) {
@@ -483,6 +486,29 @@ class Accessor {
     const Bug deaf =
         access_.emulated ? Bug::kEmulatorIgnoresSignals : Bug::kUserfaultIgnoresSignals;
     return stay_.world().Planted(deaf) ? Interruptible::kNo : Interruptible::kYes;
+  }
+
+  // Proposed: the slot wants an exit instead of the page.
+  bool LeavesForUserSpace(const Backing& backing) const {
+    if (backing.slot == nullptr || (backing.slot->flags & kMemUserfault) == 0) return false;
+    const Hva bitmap = vm_.fault_bitmaps.at(backing.slot->id);
+    if (bitmap == Hva{0}) {
+      const Use use = access_.kind == model::Access::kWrite ? Use::kWrite : Use::kRead;
+      return stay_.world().pages.IsMissing(backing.hva, use) &&
+             !stay_.world().Planted(Bug::kMissingPageIsWaitedFor);
+    }
+    if (stay_.world().Planted(Bug::kUserfaultBitIsIgnored)) return false;
+    if (access_.emulated && stay_.world().Planted(Bug::kUserfaultSparesTheEmulator)) return false;
+    const uint64_t page = model::PageOf(access_.gpa.value) - backing.slot->gfn;
+    uint64_t word = 0;
+    return ReadUser(bitmap + Bytes{page / 64 * sizeof word}, &word, sizeof word) &&
+           (word >> page % 64 & 1) != 0;
+  }
+
+  // A page that the file has not got takes an object of the kernel's.
+  bool HasNoMemoryFor(const Backing& backing) const {
+    return backing.file != nullptr && stay_.world().objects.contains(gettid()) &&
+           CountPages(backing.file->fd.get(), {backing.offset, kPage}) == 0;
   }
 
   void EndPoisoned(const Backing& backing) {
@@ -514,7 +540,7 @@ class Accessor {
   }
 
   void End(int error) {
-    call_.op.may_fault = error == EFAULT;
+    call_.op.may_fault = error == EFAULT || error == ENOMEM;
     call_.op.may_be_interrupted = error == EINTR;
     const Choices choices = NextChoices(vm_.rules, vm_.state, call_);
     for (const Choice& choice : choices) {
@@ -532,7 +558,13 @@ class Accessor {
     if (stay_.world().Planted(Bug::kForbiddenMemoryIsMmio)) return {.how = Reached::How::kMmio};
     const bool exact = stay_.world().Planted(Bug::kMemoryFaultNamesTheAccess);
     const Gpa told = exact ? access_.gpa : PageAt(access_.gpa);
-    return {Reached::How::kFailed, outcome.error, FaultOf(outcome, told)};
+    std::optional<KvmRunMemoryFault> fault = FaultOf(outcome, told);
+    const model::Slot* const slot = vm_.state.FindSlot(0, model::PageOf(told.value));
+    if (fault && slot != nullptr && (slot->flags & kMemUserfault) != 0 &&
+        vm_.fault_bitmaps.at(slot->id) != Hva{0}) {
+      fault->flags |= kMemoryExitFlagUserfault;
+    }
+    return {Reached::How::kFailed, outcome.error, fault};
   }
 
   Stay& stay_;

@@ -82,12 +82,13 @@ int Capability(const model::Rules& rules, unsigned long cap) {
       return rules.guest_memfd ? 1 : 0;
     case KVM_CAP_GUEST_MEMFD_FLAGS:
       if (!rules.guest_memfd) return 0;
-      return rules.has_private_memory() ? GUEST_MEMFD_FLAG_MMAP
-                                        : GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
+      return rules.has_private_memory() && !rules.in_place_conversion
+                 ? GUEST_MEMFD_FLAG_MMAP
+                 : GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
     case KVM_CAP_VM_TYPES:
       return VmTypes(rules);
     case KVM_CAP_MEMORY_ATTRIBUTES:
-      return static_cast<int>(rules.supported_attributes);
+      return rules.in_place_conversion ? 0 : static_cast<int>(rules.supported_attributes);
     case KVM_CAP_DISABLE_QUIRKS2:
       return rules.planted.Is(Bug::kQuirkIsNotOffered) ? 0 : KVM_X86_QUIRK_SLOT_ZAP_ALL;
     default:

@@ -9,8 +9,10 @@
 #include <cstring>
 #include <vector>
 
+#include "harness/abi/proposed.h"
 #include "harness/imitation/calls.h"
 #include "harness/imitation/copied.h"
+#include "harness/imitation/file_calls.h"
 #include "harness/imitation/operations.h"
 #include "harness/imitation/statistics.h"
 #include "harness/imitation/user_memory.h"
@@ -74,6 +76,7 @@ RawAnswer SetRegion(Stay& stay, Vm& vm, uintptr_t argument) {
   const auto region = CopyIn<kvm_userspace_memory_region>(argument);
   if (!region) return UnreadableRegion(stay.world());
   if (IsRefusedUnmapped(stay.world(), RegionOf(*region))) return Fails(EFAULT);
+  vm.fault_bitmaps[region->slot] = {0};
   return AnswerOf(Perform(stay, vm, RegionOf(*region)));
 }
 
@@ -98,6 +101,7 @@ RawAnswer SetRegion2(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t argume
                            .memory_size = region->memory_size,
                            .userspace_addr = region->userspace_addr});
   op.second_version = true;
+  vm->fault_bitmaps[region->slot] = {region->pad2[kUserfaultBitmapInPad2]};
   if ((region->flags & KVM_MEM_GUEST_MEMFD) != 0) {
     op.gmem_offset = region->guest_memfd_offset;
     const auto file = stay.world().handles.find(static_cast<int>(region->guest_memfd));
@@ -258,7 +262,47 @@ RawAnswer CreateGuestMemfd(Stay& stay, const std::shared_ptr<Vm>& vm, uintptr_t 
   return Returns(fd.Release());
 }
 
+// Proposed: KVM_SET_MEMORY_ATTRIBUTES2.
+RawAnswer ConvertFile(Stay& stay, const Handle& file, uintptr_t argument) {
+  auto wanted = CopyIn<KvmMemoryAttributes2>(argument);
+  if (!wanted) return Fails(EFAULT);
+  const bool is_clean = wanted->error_offset == 0 &&
+                        std::ranges::all_of(wanted->reserved, [](__u64 one) { return one == 0; });
+  if (!is_clean) return Fails(EINVAL);
+  Operation op;
+  op.kind = Kind::kConvertGuestMemfd;
+  op.gmem = static_cast<int32_t>(file.index);
+  op.address = wanted->offset;
+  op.size = wanted->size;
+  op.value = wanted->attributes;
+  op.flags = wanted->flags;
+  op.may_fault = LacksObjects(stay.world(), op);
+  const Outcome outcome = Perform(stay, *file.vm, op);
+  if (outcome.error == Errno(EAGAIN)) {
+    wanted->error_offset = outcome.address;
+    if (!CopyOut(argument, *wanted)) return Fails(EFAULT);
+  }
+  const int fd = file.vm->files[file.index].fd.get();
+  const off_t offset = static_cast<off_t>(op.address), size = static_cast<off_t>(op.size);
+  const model::Planted& planted = stay.world().rules.planted;
+  const bool zeroes = op.flags == kConvertZeroes && !planted.Is(Bug::kZeroingKeepsContents);
+  const bool loses = op.flags == kConvertPreserves && planted.Is(Bug::kPreservingDropsContents);
+  if (outcome.error == Errno() && (zeroes || loses)) {
+    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+  }
+  if (outcome.error != Errno(EINVAL)) ShowPages(file, {op.address, Bytes{op.size}});
+  return AnswerOf(outcome);
+}
+
 }  // namespace
+
+RawAnswer CallFile(Stay& stay, const Handle& file, unsigned long request, uintptr_t argument) {
+  const World& world = stay.world();
+  if (request == kKvmSetMemoryAttributes2 && world.rules.in_place_conversion) {
+    return ConvertFile(stay, file, argument);
+  }
+  return world.Planted(Bug::kFileTakesIoctls) ? Returns(0) : Fails(ENOTTY);
+}
 
 RawAnswer CallVm(Stay& stay, const std::shared_ptr<Vm>& vm, unsigned long request,
                  uintptr_t argument) {

@@ -52,6 +52,8 @@ struct Vm {
   // What pages held when the guest first used them, by host address: for a planted bug.
   std::map<Hva, std::vector<char>> kept;
   bool left_with_a_child = false;  // a planted bug keeps everything from now on
+  // Proposed: where slots have a bitmap of the pages that leave for user space, by id; 0: none.
+  std::map<uint32_t, Hva> fault_bitmaps;
   // Entries of a guest's page tables that were not present once: for a planted bug.
   std::set<Gpa> absent;
 };
@@ -61,10 +63,12 @@ inline Hva KeyOfFilePage(uint64_t offset) { return Hva{offset / kPage.count}; }
 
 // What a file descriptor of the imitated kernel stands for.
 struct Handle {
-  enum class Kind { kSystem, kVm, kVcpu, kGuestMemfd };
+  // kPins: not KVM's; pages of a guest_memfd that somebody holds.
+  enum class Kind { kSystem, kVm, kVcpu, kGuestMemfd, kPins };
   Kind kind = Kind::kSystem;
-  std::shared_ptr<Vm> vm;  // not of kSystem
-  std::size_t index = 0;   // of Vm::vcpus or Vm::files
+  std::shared_ptr<Vm> vm;        // not of kSystem
+  std::size_t index = 0;         // of Vm::vcpus or Vm::files
+  uint64_t page = 0, pages = 0;  // kPins
 };
 
 struct World {

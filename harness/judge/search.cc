@@ -57,6 +57,8 @@ bool IsWhatWasSeen(const RecordedCall& call, const Outcome& outcome) {
       return seen.error != Errno() || IsSameRemainder(outcome, seen);
     case Kind::kTdxInitMemRegion:
       return IsSameRemainder(outcome, seen);
+    case Kind::kConvertGuestMemfd:
+      return outcome.address == seen.address;
     case Kind::kMapGpaRange:
     case Kind::kAnswerExit:
       return seen.error != Errno() || (outcome.exits == seen.exits && outcome.value == seen.value &&

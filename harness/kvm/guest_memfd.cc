@@ -22,6 +22,15 @@ CallRecord GuestMemfd::Allocate(FileRange range) const {
   return kct::Allocate(fd(), range);
 }
 
+Call<KvmMemoryAttributes2> GuestMemfd::Convert(FileRange range, uint64_t attributes,
+                                               uint64_t contents) const {
+  return Issue(fd(), kKvmSetMemoryAttributes2,
+               KvmMemoryAttributes2{.offset = range.offset,
+                                    .size = range.size.count,
+                                    .attributes = attributes,
+                                    .flags = contents});
+}
+
 CallRecord GuestMemfd::Close() {
   const InFlight call("close of a guest_memfd");
   CallRecord record{.what = "close"};

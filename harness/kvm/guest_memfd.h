@@ -9,6 +9,7 @@
 #pragma once
 
 #include "harness/abi/files.h"
+#include "harness/abi/proposed.h"
 #include "harness/kvm/vm.h"
 
 namespace kct {
@@ -28,6 +29,8 @@ class GuestMemfd {
   CallRecord Punch(FileRange range) const;
   CallRecord Allocate(FileRange range) const;
   CallRecord Close();
+  // Proposed: KVM_SET_MEMORY_ATTRIBUTES2. `contents` is kConvert… or 0.
+  Call<KvmMemoryAttributes2> Convert(FileRange range, uint64_t attributes, uint64_t contents) const;
 
   // The whole file. Error: the kernel refused.
   Result<Mapping> Map() const;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "harness/abi/proposed.h"
 #include "harness/abi/uapi.h"
 #include "harness/model/families.h"
 #include "harness/model/words.h"
@@ -104,7 +105,14 @@ Choices SlotChoices(const Rules& rules, const State& state, const Pending& call,
     }
   }
   Choices choices = One(kToMemory);
-  if (op.may_fault && op.emulated && !rules.planted.Is(Bug::kEmulatorFailsOnBadMemory)) {
+  if (op.may_fault && (slot.flags & kMemUserfault) != 0) {
+    choices.push_back({.move = Move::kFail,
+                       .error = Errno(EFAULT),
+                       .memory_fault = true,
+                       .clause = op.emulated ? ClauseId("RUN-40") : ClauseId("RUN-39")});
+  } else if (op.may_fault && slot.gmem_only && !op.emulated) {
+    choices.push_back(OutOfMemory(rules));
+  } else if (op.may_fault && op.emulated && !rules.planted.Is(Bug::kEmulatorFailsOnBadMemory)) {
     choices.push_back({.move = Move::kMmio, .error = Errno(), .clause = "RUN-10"});
   } else if (op.may_fault) {
     choices.push_back({.move = Move::kFail,

@@ -74,7 +74,12 @@ Choices PrivateChoices(const Rules& rules, const State& state, const Operation& 
     return One(MemoryFault(rules, failure->error, true, failure->clause));
   }
   if (rules.vm_type == VmType::kSoftwareProtected) {
-    return One({.move = Move::kMemory, .clause = "PREFAULT-32"});
+    Choices choices = One({.move = Move::kMemory, .clause = "PREFAULT-32"});
+    if (op.may_fault && op.kind == Kind::kAccess) {
+      choices.push_back(OutOfMemory(rules));
+      choices[1].fault_is_private = true;
+    }
+    return choices;
   }
   return HardwareChoices(rules, state, op, state.rare->FindPage(slot.gmem, FilePageOf(slot, gfn)));
 }
@@ -113,7 +118,9 @@ Choices FaultChoices(const Rules& rules, const State& state, const Pending& call
     }
   }
   choices = One({.move = Move::kMemory, .clause = "RUN-08"});
-  if (op.may_fault) {
+  if (op.may_fault && slot->gmem_only) {
+    choices.push_back(OutOfMemory(rules));
+  } else if (op.may_fault) {
     choices.push_back({.move = Move::kFail, .error = Errno(EFAULT), .clause = "RUN-04"});
   }
   return choices;
@@ -146,6 +153,13 @@ bool IsTakenAsPrivate(const Rules& rules, const State& state, const Operation& o
     return IsPrivate(state, PageOf(op.address));
   }
   return op.is_private || op.kind == Kind::kAccept;
+}
+
+Choice OutOfMemory(const Rules& rules) {
+  return {.move = Move::kFail,
+          .error = Errno(ENOMEM),
+          .memory_fault = !rules.planted.Is(Bug::kFileWithoutMemoryIsBare),
+          .clause = "RUN-22"};
 }
 
 std::optional<FileFailure> WhyFileFails(const Rules& rules, const State& state, const Slot& slot,

@@ -39,6 +39,21 @@ const std::vector<BehaviourBug>& ConvertBugs() {
       // --- files of a VM with private memory
       {Bug::kFileTakesIoctls, "file-takes-ioctls", "CONV-01",
        "an ioctl on a guest_memfd returns 0"},
+      // --- conversion in place, which is proposed
+      {Bug::kPreservingDropsContents, "preserving-drops-contents", "CONV-04",
+       "a conversion in place that keeps contents leaves zeros"},
+      {Bug::kZeroingKeepsContents, "zeroing-keeps-contents", "CONV-04",
+       "a conversion in place that zeroes contents keeps them"},
+      {Bug::kHostKeepsConvertedPage, "host-keeps-converted-page", "CONV-04",
+       "the host reaches a page that became private in place"},
+      {Bug::kConversionIgnoresHolders, "conversion-ignores-holders", "CONV-05",
+       "a page that somebody holds becomes private in place"},
+      {Bug::kHolderIsNotNamed, "holder-is-not-named", "CONV-05",
+       "EAGAIN of a conversion in place does not say which page is held"},
+      {Bug::kFailedConversionIsHalfDone, "failed-conversion-is-half-done", "CONV-06",
+       "a conversion in place that fails has converted its first page"},
+      {Bug::kFailedConversionUnmaps, "failed-conversion-unmaps", "CONV-08",
+       "a conversion in place that fails has unmapped its range from the guest"},
       // --- accesses
       {Bug::kPrivateWithoutSlotIsMmio, "private-without-slot-is-mmio", "RUN-23",
        "a private access without a slot is MMIO"},

@@ -5,6 +5,12 @@ namespace kct::model {
 
 const std::vector<BehaviourBug>& FaultBugs() {
   static const std::vector<BehaviourBug> bugs = {
+      {Bug::kMissingPageIsWaitedFor, "missing-page-is-waited-for", "RUN-38",
+       "a slot that asks for exits has its missing pages waited for"},
+      {Bug::kUserfaultBitIsIgnored, "userfault-bit-is-ignored", "RUN-39",
+       "an access to a page whose bit is set gets through"},
+      {Bug::kUserfaultSparesTheEmulator, "userfault-spares-the-emulator", "RUN-40",
+       "an emulated access to a page whose bit is set gets through"},
       // --- KVM_RUN
       {Bug::kMemoryFaultCapabilityIsMissing, "memory-fault-capability-is-missing", "RUN-01",
        "KVM_CAP_MEMORY_FAULT_INFO reads 0"},

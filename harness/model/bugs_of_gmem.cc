@@ -7,6 +7,8 @@ const std::vector<BehaviourBug>& GmemBugs() {
   static const std::vector<BehaviourBug> bugs = {
       {Bug::kGmemCapabilityIsMissing, "gmem-capability-is-missing", "GMEM-01",
        "KVM_CAP_GUEST_MEMFD reads 0 on a VM"},
+      {Bug::kFileWithoutMemoryIsBare, "file-without-memory-is-bare", "RUN-22",
+       "ENOMEM of a guest_memfd does not say where"},
       {Bug::kGmemIsUnknown, "gmem-is-unknown", "GMEM-02", "ENOTTY although the capability reads 1"},
       {Bug::kGmemFlagsAreNotTold, "gmem-flags-are-not-told", "GMEM-03",
        "KVM_CAP_GUEST_MEMFD_FLAGS reads 0 on a VM"},

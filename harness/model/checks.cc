@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "harness/abi/proposed.h"
 #include "harness/abi/uapi.h"
 
 namespace kct::model {
@@ -20,6 +21,7 @@ uint64_t KnownFlags(const Rules& rules) {
   uint64_t flags = KVM_MEM_LOG_DIRTY_PAGES;
   if (rules.guest_memfd) flags |= KVM_MEM_GUEST_MEMFD;
   if (rules.readonly_slots) flags |= KVM_MEM_READONLY;
+  if (rules.fault_exits) flags |= kMemUserfault;
   return flags;
 }
 
@@ -73,7 +75,11 @@ using O = const Operation&;
 const std::array kChecks{
     Check{Kind::kSetRegion, "region-flags-of-version-2",
           "the first version has a flag beyond its two", "MEMSLOT-20", Errno(EINVAL),
-          [](R, S, O op) { return !op.second_version && (op.flags & ~kFirstFlags) != 0; }},
+          [](R rules, S, O op) {
+            const uint64_t known =
+                rules.fault_exits ? kFirstFlags | kMemExitOnMissing : kFirstFlags;
+            return !op.second_version && (op.flags & ~known) != 0;
+          }},
     Check{Kind::kSetRegion, "region-flags", "a flag is unknown", "MEMSLOT-20", Errno(EINVAL),
           [](R rules, S, O op) { return (op.flags & ~KnownFlags(rules)) != 0; }},
     Check{Kind::kSetRegion, "region-flags-with-guest-memfd",

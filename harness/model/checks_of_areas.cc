@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 
+#include "harness/abi/proposed.h"
 #include "harness/abi/uapi.h"
 #include "harness/model/checks.h"
 
@@ -15,6 +16,7 @@ constexpr uint64_t kReservedPolicyBit = 1 << 17;    // of an SNP policy; has to 
 constexpr uint64_t kSharedBit = uint64_t{1} << 47;  // of a TDX guest with four levels of paging
 constexpr uint64_t kMostCpuidEntries = 256;
 constexpr uint64_t kKeepSize = 1;  // FALLOC_FL_KEEP_SIZE
+constexpr uint64_t kBothContents = kConvertZeroes | kConvertPreserves;
 
 using R = const Rules&;
 using S = const State&;
@@ -31,8 +33,9 @@ bool IsStarted(S state) { return state.rare->launch >= Launch::kStarted; }
 bool IsBeforeRun(S state) { return state.rare->launch == Launch::kInitialized; }
 
 uint64_t FileFlags(R rules) {
-  return rules.has_private_memory() ? GUEST_MEMFD_FLAG_MMAP
-                                    : GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
+  return rules.has_private_memory() && !rules.in_place_conversion
+             ? GUEST_MEMFD_FLAG_MMAP
+             : GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
 }
 
 const GuestMemfd* FileOf(S state, O op) {
@@ -44,7 +47,9 @@ const GuestMemfd* FileOf(S state, O op) {
 bool IsOutOfReach(R rules, S state, O op) {
   const GuestMemfd* file = FileOf(state, op);
   if (file == nullptr) return false;
-  const bool shared = (file->flags & GUEST_MEMFD_FLAG_INIT_SHARED) != 0;
+  const bool shared = file->in_place ? !file->HasPrivate(PageOf(op.address)) ||
+                                           rules.planted.Is(Bug::kHostKeepsConvertedPage)
+                                     : (file->flags & GUEST_MEMFD_FLAG_INIT_SHARED) != 0;
   return PageOf(op.address) >= file->pages ||
          (!shared && !rules.planted.Is(Bug::kHostReachesPrivateFile));
 }
@@ -124,8 +129,10 @@ const std::
                   Errno(EFAULT), IsOutOfReach},
 
             // --- KVM_SET_MEMORY_ATTRIBUTES: virt/kvm/kvm_main.c:kvm_vm_ioctl_set_mem_attributes
-            Check{Kind::kSetAttributes, "attributes-absent", "the kernel has no private memory",
-                  "ATTR-01", Errno(ENOTTY), [](R rules, S, O) { return rules.lacks_attributes; }},
+            Check{
+                Kind::kSetAttributes, "attributes-absent", "the kernel has no private memory",
+                "ATTR-01", Errno(ENOTTY),
+                [](R rules, S, O) { return rules.lacks_attributes || rules.in_place_conversion; }},
             Check{Kind::kSetAttributes, "attributes-flags", "a flag is set", "ATTR-03",
                   Errno(EINVAL), [](R, S, O op) { return op.flags != 0; }},
             Check{Kind::kSetAttributes, "attributes-unknown", "an attribute is not the VM's",
@@ -138,6 +145,27 @@ const std::
             Check{Kind::kSetAttributes, "attributes-unaligned", "the range is unaligned", "ATTR-03",
                   Errno(EINVAL),
                   [](R, S, O op) { return Unaligned(op.address) || Unaligned(op.size); }},
+
+            // --- proposed: KVM_SET_MEMORY_ATTRIBUTES2 of a guest_memfd
+            Check{Kind::kConvertGuestMemfd, "in-place-absent", "the kernel has no such ioctl",
+                  "CONV-01", Errno(ENOTTY),
+                  [](R rules, S, O) { return !rules.in_place_conversion; }, kOwn},
+            Check{Kind::kConvertGuestMemfd, "in-place-flags", "contents are to be what they can't",
+                  "CONV-04", Errno(EINVAL), [](R, S, O op) { return op.flags >= kBothContents; }},
+            Check{Kind::kConvertGuestMemfd, "in-place-unknown", "an attribute is not the VM's",
+                  "CONV-04", Errno(EINVAL),
+                  [](R rules, S, O op) { return (op.value & ~rules.supported_attributes) != 0; }},
+            Check{Kind::kConvertGuestMemfd, "in-place-empty", "the size is 0", "CONV-04",
+                  Errno(EINVAL), [](R, S, O op) { return op.size == 0; }},
+            Check{Kind::kConvertGuestMemfd, "in-place-unaligned", "the range is unaligned",
+                  "CONV-04", Errno(EINVAL),
+                  [](R, S, O op) { return Unaligned(op.address) || Unaligned(op.size); }},
+            Check{Kind::kConvertGuestMemfd, "in-place-beyond", "the range leaves the file",
+                  "CONV-04", Errno(EINVAL),
+                  [](R, S state, O op) {
+                    const uint64_t end = op.address + op.size;
+                    return end < op.address || PageOf(end) > FileOf(state, op)->pages;
+                  }},
 
             // --- exits: x86.c:kvm_vm_ioctl_enable_cap
             Check{Kind::kEnableExits, "exits-unknown", "an exit is not MAP_GPA_RANGE's", "HC-01",
@@ -195,22 +223,22 @@ const std::
                   kOwn},
             Check{Kind::kSnpLaunchFinish, "snp-finish-early", "the launch has not begun", "SNP-17",
                   Errno(EINVAL), [](R, S state, O) { return !IsStarted(state); }, kOwn},
-            Check{Kind::kSnpLaunchFinish, "snp-finish-flags", "a flag is set", "SNP-17",
-                  Errno(EINVAL), [](R, S, O op) { return op.flags != 0; }, kOwn},
+            Check{Kind::kSnpLaunchFinish, "snp-finish-flags", "a flag is set",
+                  "SNP-17", Errno(EINVAL), [](R, S, O op) { return op.flags != 0; }, kOwn},
             Check{Kind::kSnpLaunchFinish, "snp-finish-protected",
                   "a vCPU's state is encrypted already", "SNP-18", Errno(EINVAL),
                   [](R, S state, O) { return state.rare->protected_vcpus != 0; }, kOwn},
 
             // --- TDX: vmx/tdx.c
-            Check{Kind::kCreateVcpu, "tdx-vcpu-early", "the TD is not initialized, or finalized",
-                  "TDX-10", Errno(EIO),
-                  [](R rules, S state, O) {
-                    return rules.vm_type == VmType::kTdx && !IsBeforeRun(state);
-                  },
-                  kOwn},
-            Check{Kind::kTdxInitVm, "tdx-init-twice", "the TD is initialized", "TDX-06",
-                  Errno(EINVAL), [](R, S state, O) { return state.rare->launch != Launch::kNone; },
-                  kOwn},
+            Check{
+                Kind::kCreateVcpu, "tdx-vcpu-early", "the TD is not initialized, or finalized",
+                "TDX-10", Errno(EIO),
+                [](R rules, S state,
+                   O) { return rules.vm_type == VmType::kTdx && !IsBeforeRun(state); },
+                kOwn},
+            Check{Kind::kTdxInitVm, "tdx-init-twice", "the TD is initialized",
+                  "TDX-06", Errno(EINVAL),
+                  [](R, S state, O) { return state.rare->launch != Launch::kNone; }, kOwn},
             Check{Kind::kTdxInitVm, "tdx-init-flags", "a flag is set", "TDX-07", Errno(EINVAL),
                   [](R, S, O op) { return op.flags != 0; }, kOwn},
             Check{Kind::kTdxInitVm, "tdx-init-entries", "there are more than 256 CPUID entries",

@@ -25,6 +25,13 @@ void TakeSimple(const Rules& rules, State& state, Pending& call, const Choice& c
 Choices InvalidationChoices(const Rules& rules, const State& state, const Pending& call);
 void TakeInvalidation(const Rules& rules, State& state, Pending& call, const Choice& choice);
 
+// Proposed: conversion in place, as a call that takes pages away. For invalidation.cc.
+Choices ConvertInPlaceChoices(const Rules& rules, const State& state, const Operation& op);
+void ConvertInPlace(const Rules& rules, State& state, const Operation& op);
+void FailInPlace(const Rules& rules, State& state, Pending& call, Errno error);
+// Somebody takes or drops references to pages of a file.
+void HoldPages(State& state, const Operation& op);
+
 // guest_memfd files, and what user space finds in its memory.
 Choices HostMemoryChoices(const Rules& rules, const State& state, const Pending& call);
 void TakeHostMemory(const Rules& rules, State& state, Pending& call, const Choice& choice);
@@ -61,6 +68,8 @@ struct FileFailure {
 };
 std::optional<FileFailure> WhyFileFails(const Rules& rules, const State& state, const Slot& slot,
                                         uint64_t gfn);
+// The file finds no memory for a page that it has not got.
+Choice OutOfMemory(const Rules& rules);
 // Pages of a file stop being the guest's: they were freed.
 void ReleasePages(const Rules& rules, State& state, int32_t gmem, uint64_t first, uint64_t last);
 // TDX: guest pages lose their mapping, and with it what they held.

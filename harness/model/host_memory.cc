@@ -53,12 +53,16 @@ bool IsPossible(const State& state, const Operation& op) {
 }
 
 // A file gets the number that its creator gives it, or the next.
-void Create(State& state, const Operation& op) {
+void Create(const Rules& rules, State& state, const Operation& op) {
+  const bool is_private =
+      rules.in_place_conversion && (op.flags & GUEST_MEMFD_FLAG_INIT_SHARED) == 0;
   const GuestMemfd file{.pages = PageOf(op.size),
                         .flags = op.flags,
                         .closed = false,
                         .poisoned = 0,
-                        .forgotten = false};
+                        .forgotten = false,
+                        .in_place = rules.in_place_conversion,
+                        .is_private = is_private ? ~uint64_t{0} : 0};
   const auto number = op.gmem < 0 ? state.files.size() : static_cast<std::size_t>(op.gmem);
   while (state.files.size() <= number) state.files.push_back({.pages = 0, .closed = true});
   state.files[number] = file;
@@ -81,6 +85,8 @@ Choices FinishChoices(const State& state, const Operation& op) {
       }
       return choices;
     }
+    case Kind::kHoldGuestMemfd:
+      return One({.move = Move::kFinish, .clause = "CONV-05"});
     default:
       return One({.move = Move::kFinish, .clause = "GMEM-05"});
   }
@@ -105,13 +111,16 @@ void TakeHostMemory(const Rules& rules, State& state, Pending& call, const Choic
   if (choice.move != Move::kFail) {
     switch (op.kind) {
       case Kind::kCreateGuestMemfd:
-        Create(state, op);
+        Create(rules, state, op);
         break;
       case Kind::kCloseGuestMemfd:
         Close(rules, state, op.gmem);
         break;
       case Kind::kPoisonGuestMemfd:
         Poison(rules, state, op);
+        break;
+      case Kind::kHoldGuestMemfd:
+        HoldPages(state, op);
         break;
       case Kind::kWriteHost:
         WriteWord(state, {op.gmem, op.address}, op.value);

@@ -21,7 +21,8 @@ Invalidation InvalidationOf(const Operation& op) {
     case Kind::kSetAttributes:
       return {Invalidation::Of::kGuestPages, -1, first, last, op.value};
     case Kind::kPunchGuestMemfd:
-      return {Invalidation::Of::kFilePages, op.gmem, first, last, 0};
+    case Kind::kConvertGuestMemfd:
+      return {Invalidation::Of::kFilePages, op.gmem, first, last, op.value};
     default:
       return {Invalidation::Of::kHostPages, -1, first, last, 0};
   }
@@ -33,6 +34,8 @@ ClauseId ClauseOf(Kind kind) {
       return "ATTR-10";
     case Kind::kPunchGuestMemfd:
       return "GMEM-17";
+    case Kind::kConvertGuestMemfd:
+      return "CONV-04";
     default:
       return "MN-04";
   }
@@ -152,6 +155,8 @@ void FinishInvalidation(const Rules& rules, State& state, const Operation& op) {
       return;
     case Kind::kPunchGuestMemfd:
       return Punch(rules, state, op);
+    case Kind::kConvertGuestMemfd:
+      return ConvertInPlace(rules, state, op);
     default:
       if (!rules.planted.Is(Bug::kDroppedPageStays)) DropWords(state, -1, op.address, op.size);
       return;
@@ -161,7 +166,10 @@ void FinishInvalidation(const Rules& rules, State& state, const Operation& op) {
 }  // namespace
 
 Choices InvalidationChoices(const Rules& rules, const State& state, const Pending& call) {
-  if (call.phase == Phase::kCalled) return BeginChoices(rules, state, call.op);
+  if (call.phase == Phase::kCalled) {
+    return call.op.kind == Kind::kConvertGuestMemfd ? ConvertInPlaceChoices(rules, state, call.op)
+                                                    : BeginChoices(rules, state, call.op);
+  }
   return One({.move = Move::kReplace, .clause = ClauseOf(call.op.kind)});
 }
 
@@ -177,6 +185,7 @@ void TakeInvalidation(const Rules& rules, State& state, Pending& call, const Cho
       FinishInvalidation(rules, state, call.op);
       return End(call, Errno());
     default:
+      if (call.op.kind == Kind::kConvertGuestMemfd) FailInPlace(rules, state, call, choice.error);
       if (choice.error == Errno(ENOMEM) && rules.planted.Is(Bug::kAttributesAreHalfApplied)) {
         const uint64_t first = PageOf(call.op.address);
         state.rare.Write().SetAttributes(first, first, call.op.value);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 namespace kct::model {
 namespace {
 
@@ -105,6 +107,10 @@ std::string_view Name(Kind kind) {
       return "page-table write";
     case Kind::kTranslate:
       return "translation";
+    case Kind::kConvertGuestMemfd:
+      return "convert guest_memfd";
+    case Kind::kHoldGuestMemfd:
+      return "hold guest_memfd";
   }
   return "?";
 }
@@ -163,6 +169,12 @@ std::string Operation::ToString() const {
       return fmt::format("vcpu{} writes page-table entry {:#x} := {:#x}", vcpu, address, value);
     case Kind::kTranslate:
       return fmt::format("vcpu{} translates by entry {:#x}", vcpu, address);
+    case Kind::kConvertGuestMemfd:
+      return fmt::format("conversion of guest_memfd {} at {:#x}, {:#x}, attributes {:#x}, mode {}",
+                         gmem, address, size, value, flags);
+    case Kind::kHoldGuestMemfd:
+      return fmt::format("somebody {} guest_memfd {} at {:#x}, {:#x}",
+                         value != 0 ? "holds" : "lets go of", gmem, address, size);
     default:
       return fmt::format("{}(gpa={:#x}, size={:#x}, hva={:#x}, value={:#x}, flags={:#x})",
                          Name(kind), address, size, host, value, flags);
@@ -177,6 +189,9 @@ std::string Outcome::ToString(Kind kind) const {
       kind == Kind::kPreFault || kind == Kind::kSnpLaunchUpdate || kind == Kind::kTdxInitMemRegion;
   if (counts && left != 0 && (error == Errno() || kind == Kind::kTdxInitMemRegion)) {
     text += fmt::format(", {:#x} left", left);
+  }
+  if (kind == Kind::kConvertGuestMemfd && error == Errno(EAGAIN)) {
+    text += fmt::format(" for {:#x}", address);
   }
   if (mmio) text += ", MMIO";
   if (exception) text += ", exception in the guest";

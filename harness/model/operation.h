@@ -47,6 +47,9 @@ enum class Kind : uint8_t {
   kTdxFinalizeVm,
   kWritePageTable,  // the guest writes a page-table entry, under shadow paging
   kTranslate,       // the guest uses the translation of a page-table entry
+  // --- proposed, in no released kernel; docs/design/model-areas.md
+  kConvertGuestMemfd,  // KVM_SET_MEMORY_ATTRIBUTES2 on a guest_memfd
+  kHoldGuestMemfd,     // somebody takes (value 1) or drops (0) references to pages of one
 };
 
 std::string_view Name(Kind kind);
@@ -68,13 +71,15 @@ struct Operation {
   uint64_t flags = 0;    // kSetRegion, kPreFault, kSetAttributes (the structure's flags field),
                          // kCreateGuestMemfd, launch commands; kDisableQuirks: the quirks;
                          // kSetMode: 1 is SMM; kRun: 1 is immediate_exit; kAllocateGuestMemfd: the
-                         // mode; kAnswerExit: 1 leaves the answer as KVM preset it
+                         // mode; kAnswerExit: 1 leaves the answer as KVM preset it;
+                         // kConvertGuestMemfd: what becomes of the contents
   uint64_t address = 0;  // a GPA; kWriteHost, kReadHost, kDropHost: an HVA, or an offset if gmem
                          // says a file; k…GuestMemfd: an offset
   uint64_t size = 0;   // bytes; kAccess: 8 if the word found or written is part of the story, else
                        // 0; kTdxInitVm: number of CPUID entries
   uint64_t host = 0;   // kSetRegion, kSnpLaunchUpdate, kTdxInitMemRegion: HVA
   uint64_t value = 0;  // kAccess, kWriteHost, kWritePageTable: the word written; kSetAttributes,
+                       // kConvertGuestMemfd,
                        // kMapGpaRange: the attributes (SNP: the page state); kAnswerExit: the
                        // answer; kRun: the argument; kEnableExits: the mask; kSnpLaunchStart: the
                        // policy; kSnpLaunchUpdate: the page type
@@ -92,7 +97,8 @@ struct Outcome {
   uint64_t left = 0;     // kPreFault, kSnpLaunchUpdate, kTdxInitMemRegion: bytes not done, from
                          // the structure; an exit of kMapGpaRange: bytes
   uint64_t address = 0;  // the same: where it goes on; an exit: its GPA; kAnswerExit of TDX: the
-                         // GPA that the guest is told
+                         // GPA that the guest is told; kConvertGuestMemfd that failed: the offset
+                         // of the page in the way
   uint64_t value = 0;    // kAccess, kReadHost that read memory: the word; kGetDirtyLog: bits of
                          // 64 pages; kMapGpaRange, kAnswerExit: what the guest is told, in an
                          // exit the attributes; kTranslate: the translation

@@ -19,6 +19,8 @@ struct Rules {
   bool readonly_slots = true;                     // KVM_CAP_READONLY_MEM
   bool guest_memfd = true;                        // KVM_CAP_GUEST_MEMFD_FLAGS: mmap and init-shared
   bool lacks_attributes = false;                  // no VM type with private memory is compiled in
+  bool in_place_conversion = false;               // proposed: attributes are those of files
+  bool fault_exits = false;                       // proposed: flags of slots for them
   uint64_t supported_attributes = 0;              // KVM_CAP_MEMORY_ATTRIBUTES
   uint32_t slot_ids = 32764;                      // KVM_CAP_NR_MEMSLOTS
   uint32_t address_spaces = 2;                    // KVM_CAP_MULTI_ADDRESS_SPACE

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "harness/abi/uapi.h"
 #include "harness/model/hasher.h"
 
 namespace kct::model {
@@ -35,6 +36,7 @@ uint64_t State::Hash() const {
   if (!rare.untouched()) hasher.Add(rare->Hash());
   for (const GuestMemfd& file : files) {
     hasher.Add(file.pages).Add(file.poisoned << 1 | (file.closed ? 1u : 0u));
+    if (file.in_place) hasher.Add(file.is_private).Add(file.held);
   }
   for (const Entry& entry : entries) hasher.Add(entry.gfn);
   hasher.Add(static_cast<uint64_t>(slots_lock) | static_cast<uint64_t>(zap_all_quirk) << 1 |
@@ -49,6 +51,17 @@ const Slot* State::FindSlot(uint32_t space, uint64_t gfn) const {
     if (slot.space() == space && slot.Covers(gfn)) return &slot;
   }
   return nullptr;
+}
+
+uint64_t State::AttributesOf(uint64_t gfn) const {
+  const bool in_place = !files.empty() && files.begin()->in_place;
+  if (!in_place) return rare.untouched() ? 0 : rare->AttributesOf(gfn);
+  const Slot* slot = FindSlot(0, gfn);
+  if (slot == nullptr || slot->gmem < 0) return 0;
+  const uint64_t page = slot->gmem_page + gfn - slot->gfn;
+  const auto number = static_cast<std::size_t>(slot->gmem);
+  const bool is_private = number < files.size() && files[number].HasPrivate(page);
+  return is_private ? uint64_t{KVM_MEMORY_ATTRIBUTE_PRIVATE} : 0;
 }
 
 Slot* State::FindSlotById(uint32_t id) {

@@ -48,6 +48,12 @@ struct GuestMemfd {
   bool closed;
   uint64_t poisoned;  // bit n: page n has failed; of the first 64
   bool forgotten;     // it may hold words that nobody knows
+  // Proposed: its pages are converted in place; attributes of guest addresses don't count.
+  bool in_place = false;
+  uint64_t is_private = 0;  // bit n: page n is; of the first 64
+  uint64_t held = 0;        // bit n: somebody has a reference to page n; of the first 64
+
+  bool HasPrivate(uint64_t page) const { return page < 64 && (is_private >> page & 1) != 0; }
   bool operator==(const GuestMemfd&) const = default;
 };
 
@@ -84,13 +90,13 @@ struct State {
   bool slots_lock = false;  // held by an update
   bool zap_all_quirk = true;
   bool roots_were_dropped = false;  // the last roots that became obsolete did so by kDropRoots
-  uint16_t swaps = 0;         // how often the set of slots was replaced
-  uint8_t old_readers = 0;    // in the read section since before the last swap
-  uint8_t new_readers = 0;    // since after it
-  uint8_t busy_vcpus = 0;     // bit n: the mutex of vCPU n is held
-  uint8_t running_vcpus = 0;  // bit n: vCPU n is in KVM_RUN
-  uint8_t smm_vcpus = 0;      // bit n: vCPU n is in system management mode
-  uint8_t stale_roots = 0;    // bit n: the root of vCPU n is obsolete
+  uint16_t swaps = 0;               // how often the set of slots was replaced
+  uint8_t old_readers = 0;          // in the read section since before the last swap
+  uint8_t new_readers = 0;          // since after it
+  uint8_t busy_vcpus = 0;           // bit n: the mutex of vCPU n is held
+  uint8_t running_vcpus = 0;        // bit n: vCPU n is in KVM_RUN
+  uint8_t smm_vcpus = 0;            // bit n: vCPU n is in system management mode
+  uint8_t stale_roots = 0;          // bit n: the root of vCPU n is obsolete
 
   bool operator==(const State&) const;
   // Of what most answers depend on: not of the words, the dirty logs, of how often slots were
@@ -103,9 +109,7 @@ struct State {
   const Slot* FindSlot(uint32_t space, uint64_t gfn) const;
   Slot* FindSlotById(uint32_t id);
   const Slot* FindSlotById(uint32_t id) const;
-  uint64_t AttributesOf(uint64_t gfn) const {
-    return rare.untouched() ? 0 : rare->AttributesOf(gfn);
-  }
+  uint64_t AttributesOf(uint64_t gfn) const;
   // Nobody may map this page of the slot now: an invalidation of it is under way.
   const Invalidation* FindInvalidation(const Slot& slot, uint64_t gfn) const;
   uint32_t SpaceOf(uint8_t vcpu) const { return smm_vcpus >> vcpu & 1; }

@@ -21,11 +21,13 @@ Family FamilyOf(Kind kind) {
     case Kind::kSetAttributes:
     case Kind::kPunchGuestMemfd:
     case Kind::kDropHost:
+    case Kind::kConvertGuestMemfd:
       return {InvalidationChoices, TakeInvalidation};
     case Kind::kCreateGuestMemfd:
     case Kind::kCloseGuestMemfd:
     case Kind::kAllocateGuestMemfd:
     case Kind::kPoisonGuestMemfd:
+    case Kind::kHoldGuestMemfd:
     case Kind::kReadHost:
     case Kind::kWriteHost:
       return {HostMemoryChoices, TakeHostMemory};
@@ -61,7 +63,8 @@ bool IsRefusedAsDead(const Rules& rules, const State& state, Kind kind) {
   }
   return kind != Kind::kReadHost && kind != Kind::kWriteHost && kind != Kind::kDropHost &&
          kind != Kind::kPunchGuestMemfd && kind != Kind::kAllocateGuestMemfd &&
-         kind != Kind::kPoisonGuestMemfd && kind != Kind::kCloseGuestMemfd;
+         kind != Kind::kPoisonGuestMemfd && kind != Kind::kHoldGuestMemfd &&
+         kind != Kind::kCloseGuestMemfd;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "harness/abi/ioctls.h"
+#include "harness/abi/proposed.h"
 #include "harness/abi/uapi.h"
 
 namespace kct {
@@ -93,7 +94,8 @@ Translated Run(const VmEvents::Call& of) {
   Translated run = Call(event, {.kind = Kind::kRun,
                                 .vcpu = static_cast<uint8_t>(of.on.number),
                                 .may_be_interrupted = Has(event, EINTR)});
-  if (Has(event, EHWPOISON)) run.call.any_answer = true;
+  // What an access of its guest met, of which a recording has no word; none of memory (RUN-22).
+  if (Has(event, EHWPOISON) || Has(event, ENOMEM)) run.call.any_answer = true;
   // It had an argument, or fields of kvm_run that nobody knows.
   if (Has(event, EINVAL)) run.call.refused = true;
   return run;
@@ -177,7 +179,10 @@ Translated OfVcpu(const VmEvents::Call& of, uint64_t first_signal) {
 
 Translated Translate(const VmEvents::Call& of, uint64_t first_signal) {
   const TapeEvent& event = *of.taped.event;
-  if (of.on.kind == ObjectKind::kGuestMemfd) return {};
+  if (of.on.kind == ObjectKind::kGuestMemfd) {
+    if (event.request != kKvmSetMemoryAttributes2 || Has(event, ENOTTY)) return {};
+    return Unknown("a conversion in place: recordings don't say who holds pages");
+  }
   Translated translated = of.on.kind == ObjectKind::kVm ? OfVm(of) : OfVcpu(of, first_signal);
   if (!event.unreadable || translated.what != What::kCall) return translated;
   if (!Has(event, EFAULT)) return Unknown(NameOf(event) + " of an argument that can't be read");

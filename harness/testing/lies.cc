@@ -53,6 +53,13 @@ kvm_memory_attributes& Attributes(uintptr_t argument) {
   return *reinterpret_cast<kvm_memory_attributes*>(argument);
 }
 
+// Another mode than the one asked for.
+RawAnswer ConvertInPlace(Backend& kernel, int fd, uintptr_t argument, __u64 asked, __u64 done) {
+  KvmMemoryAttributes2 changed = *reinterpret_cast<const KvmMemoryAttributes2*>(argument);
+  if (changed.flags == asked) changed.flags = done;
+  return kernel.Ioctl(fd, kKvmSetMemoryAttributes2, reinterpret_cast<uintptr_t>(&changed));
+}
+
 // A memfd of three pages, at the descriptor `fd`, which is closed; -1: at another one.
 int MakeMemfd(int fd) {
   const int memfd = memfd_create("no guest_memfd", 0);
@@ -282,6 +289,29 @@ const std::array kLies{
                 kvm_memory_attributes most = Attributes(argument);
                 most.size -= kPage.count;
                 return kernel.Ioctl(fd, request, reinterpret_cast<uintptr_t>(&most));
+              }
+            }),
+    KCT_LIE("in-place-claims-success", "a conversion in place that failed returns 0",
+            {
+              if (request == kKvmSetMemoryAttributes2) {
+                kernel.Ioctl(fd, request, argument);
+                return kSuccess;
+              }
+            }),
+    KCT_LIE("in-place-is-ignored", "a conversion in place returns 0 and does nothing",
+            {
+              if (request == kKvmSetMemoryAttributes2) return kSuccess;
+            }),
+    KCT_LIE("in-place-loses-contents", "a conversion in place zeroes what it should keep",
+            {
+              if (request == kKvmSetMemoryAttributes2) {
+                return ConvertInPlace(kernel, fd, argument, kConvertPreserves, kConvertZeroes);
+              }
+            }),
+    KCT_LIE("in-place-keeps-contents", "a conversion in place keeps what it should zero",
+            {
+              if (request == kKvmSetMemoryAttributes2) {
+                return ConvertInPlace(kernel, fd, argument, kConvertZeroes, kConvertPreserves);
               }
             }),
     KCT_LIE("dirty-logging-loses-a-page",

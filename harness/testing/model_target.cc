@@ -34,9 +34,14 @@ void ModelTarget::BeginTest(const TestEntry& test) {
   rules.two_dimensional_paging = PagingMode(test.needs) != "shadow";
   const int width = rules.two_dimensional_paging ? HostAddressWidth() : kArchitecturalWidth;
   rules.first_gfn_beyond = uint64_t{1} << (width - 12);
-  // A stock kernel has no private memory. Tests of it get a kernel of their own, as on a VM.
-  const bool has_private =
-      std::find(test.needs.begin(), test.needs.end(), Need::kSwProtected) != test.needs.end();
+  // A stock kernel has no private memory, and no kernel has what is proposed. Tests of them get a
+  // kernel of their own.
+  const auto needs = [&](Need need) {
+    return std::find(test.needs.begin(), test.needs.end(), need) != test.needs.end();
+  };
+  rules.in_place_conversion = needs(Need::kInPlace);
+  rules.fault_exits = needs(Need::kExitOnMissing) || needs(Need::kKvmUserfault);
+  const bool has_private = needs(Need::kSwProtected) || rules.in_place_conversion;
   rules.lacks_attributes = !has_private;
   rules.supported_attributes = has_private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
   rules.planted = planted_;

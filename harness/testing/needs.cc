@@ -6,8 +6,7 @@
 #include <fstream>
 
 #include "harness/abi/host.h"
-#include "harness/abi/pinned_pages.h"
-#include "harness/kvm/kvm.h"
+#include "harness/kvm/guest_memfd.h"
 
 namespace kct {
 namespace {
@@ -54,9 +53,40 @@ std::optional<Missing> LacksTwoNodes() {
 }
 
 std::optional<Missing> LacksIoUring() {
-  const Result<PinnedPages> pins = PinnedPages::None();
+  const Result<UniqueFd> pins = CurrentHost().PinPages({0}, {0});
   if (pins) return std::nullopt;
   return Missing{"no-io-uring", pins.error().message};
+}
+
+// There is no capability to ask for: its number is not settled.
+std::optional<Missing> LacksInPlace() {
+  Result<Vm> vm = Vm::Create(VmType::kSwProtected);
+  if (!vm) return Missing{"no-software-protected-vms", vm.error().message};
+  Result<GuestMemfd> file = GuestMemfd::Create(*vm, kPage, GUEST_MEMFD_FLAG_MMAP);
+  if (!file) return Missing{"no-guest-memfd", file.error().message};
+  const auto call = file->Convert({0, {0}}, 0, 0);  // of nothing: no kernel does that
+  if (call.error != Errno(ENOTTY)) return std::nullopt;
+  return Missing{"not-in-this-kernel",
+                 "conversion in place is proposed, not merged: " + call.Record().ToString()};
+}
+
+// Whether a slot may have this flag, by the first or the second ioctl.
+template <typename Region>
+std::optional<Missing> LacksSlotFlag(Call<Region> (Vm::*set)(const Region&) const, uint32_t flag,
+                                     std::string_view what) {
+  Result<Vm> vm = Vm::Create();
+  if (!vm) return Missing{"no-kvm", vm.error().message};
+  Result<Mapping> memory = Mapping::Anonymous(kPage);
+  if (!memory) return Missing{"no-memory", memory.error().message};
+  const Region region{.slot = 0,
+                      .flags = flag,
+                      .guest_phys_addr = 0,
+                      .memory_size = kPage.count,
+                      .userspace_addr = memory->hva().value};
+  const Call<Region> call = ((*vm).*set)(region);
+  if (call.ok()) return std::nullopt;
+  return Missing{"not-in-this-kernel",
+                 fmt::format("{} is proposed, not merged: {}", what, call.Record().ToString())};
 }
 
 std::optional<Missing> LacksCapabilityFor(Need need, const Kvm& kvm) {
@@ -112,6 +142,13 @@ std::optional<Missing> Lacks(Need need) {
     return Missing{"no-forced-failures", "allocations fail at will with CONFIG_FAILSLAB, for root"};
   }
   if (need == Need::kIoUring) return LacksIoUring();
+  if (need == Need::kInPlace) return LacksInPlace();
+  if (need == Need::kExitOnMissing) {
+    return LacksSlotFlag(&Vm::SetUserMemoryRegion, kMemExitOnMissing, "KVM_MEM_EXIT_ON_MISSING");
+  }
+  if (need == Need::kKvmUserfault) {
+    return LacksSlotFlag(&Vm::SetUserMemoryRegion2, kMemUserfault, "KVM_MEM_USERFAULT");
+  }
   if (need == Need::kCpu) {
     if (CurrentHost().RunsMachineCode()) return std::nullopt;
     return Missing{"no-cpu", "the guest of the model carries out programs, not machine code"};
@@ -128,7 +165,9 @@ std::string_view PagingMode(const std::vector<Need>& needs) {
   };
   if (has(Need::kBothPagings)) return "both";
   if (has(Need::kShadow)) return "shadow";
-  if (has(Need::kTdp) || has(Need::kPrefault) || has(Need::kSwProtected)) return "tdp";
+  if (has(Need::kTdp) || has(Need::kPrefault) || has(Need::kSwProtected) || has(Need::kInPlace)) {
+    return "tdp";
+  }
   return "any";
 }
 

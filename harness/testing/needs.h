@@ -18,6 +18,11 @@ enum class Need {
   kGuestMemfd,   // guest_memfd that can be mapped and is shared from the start
   kTwoNodes,     // two nodes with memory
   kSwProtected,  // software-protected VMs: private memory on any CPU
+  // --- proposed
+  kInPlace,        // guest_memfd whose pages are converted in place
+  kExitOnMissing,  // slots whose missing pages leave for user space
+  kKvmUserfault,   // slots with a bitmap of pages that do
+  // --- of the machine around KVM
   kReadonlyMem,  // read-only slots
   kZapAllQuirk,  // the quirk SLOT_ZAP_ALL can be turned off
   kDirtyRing,    // KVM_CAP_DIRTY_LOG_RING

@@ -5,9 +5,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "harness/abi/host.h"
 #include "harness/abi/host_access.h"
 #include "harness/abi/host_memory.h"
-#include "harness/abi/pinned_pages.h"
 #include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
@@ -203,8 +203,8 @@ KCT_TEST(Convert, IgnoresReferencesToThePage, "ATTR-13", "ATTR-11") {
 KCT_TEST(ConvertPinned, IsDoneAllTheSame, "ATTR-13") {
   ASSERT_OK_AND_ASSIGN(ConvertScene scene, ConvertScene::Make());
   ASSERT_OK(scene.Do(Program().Touch(scene.all())));
-  ASSERT_OK_AND_ASSIGN(const PinnedPages pins,
-                       PinnedPages::Of(scene.shared.hva() + Pages(2), Pages(3)));
+  ASSERT_OK_AND_ASSIGN(const UniqueFd pins,
+                       CurrentHost().PinPages(scene.shared.hva() + Pages(2), Pages(3)));
   for (const GpaRange& range : {scene.PageOf(2), scene.PagesFrom(1, 3), scene.all()}) {
     EXPECT_THAT(scene.Convert(range, Kind::kPrivate), Succeeds());
   }

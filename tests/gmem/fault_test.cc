@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What KVM_RUN says of an access to a guest_memfd that can't give the page.
 #include "harness/abi/host_memory.h"
+#include "harness/abi/scarce_objects.h"
 #include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
 #include "harness/testing/matchers.h"
@@ -11,6 +12,7 @@ namespace kct {
 namespace {
 
 class GmemFault : public VmTest<Need::kRegion2, Need::kGuestMemfd> {};
+class GmemFaultStarved : public VmTest<Need::kRegion2, Need::kGuestMemfd, Need::kFailslab> {};
 class GmemFaultPoison : public VmTest<Need::kRegion2, Need::kGuestMemfd, Need::kRoot> {};
 
 // KVM_RUN has failed with `error`, and kvm_run names the page at `gpa` and nothing else.
@@ -44,6 +46,26 @@ KCT_TEST(GmemFault, NamesThePageAlone, "RUN-03", "RUN-20") {
     ASSERT_OK(scene.cpu.Load(program));
     ExpectFaultAt(scene.cpu.Run(), EFAULT, page);
   }
+}
+
+// A page that the file finds no memory for is ENOMEM, and the exit says where it is all the same.
+// With memory the guest goes on.
+KCT_TEST(GmemFaultStarved, IsEnomemAndNamesThePage, "RUN-22") {
+  ASSERT_OK_AND_ASSIGN(GmemScene scene, GmemScene::Make({.pages = 128}));
+  // The file needs no object for its first page; what KVM keeps in reserve is full afterwards.
+  const Gpa page = GmemScene::GpaOf(100);
+  ASSERT_OK(scene.cpu.Load(Program().Write64(kHome, 7).Out(1, 0).Write64(page, kMark)));
+  ASSERT_THAT(scene.cpu.Run(), IsOut(1));
+  GuestExit guest_exit;
+  {
+    ASSERT_OK_AND_ASSIGN(const ScarceObjects scarce, ScarceObjects::AtMost({0}));
+    guest_exit = scene.cpu.Run();
+  }
+
+  ExpectFaultAt(guest_exit, ENOMEM, page);
+
+  EXPECT_TRUE(scene.cpu.RunUntilDone().done());
+  EXPECT_EQ(scene.Word(100), kMark);
 }
 
 // A page that has failed is EHWPOISON, and no signal.

@@ -21,6 +21,7 @@ inline constexpr uint64_t kOtherMark = 0x6f74'6865'72;
 struct GmemOptions {
   uint64_t pages = 4;
   uint64_t flags = GuestMemfd::kShared;
+  VmType vm_type = VmType::kDefault;
 };
 
 struct GmemScene {
@@ -34,7 +35,7 @@ struct GmemScene {
   GuestMemfdSlot slot;
 
   static Result<GmemScene> Make(const GmemOptions& options = {}) {
-    KCT_TRY(Vm created, Vm::Create());
+    KCT_TRY(Vm created, Vm::Create(options.vm_type));
     auto vm = std::make_unique<Vm>(std::move(created));
     KCT_TRY(GuestMachine machine, GuestMachine::Create(*vm));
     KCT_TRY(GuestCpu cpu, machine.AddCpu());

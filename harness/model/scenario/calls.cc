@@ -17,6 +17,7 @@ Operation AccessOf(uint8_t vcpu, uint64_t gpa, Access access, uint64_t value) {
 void GivePrivateMemory(World& world, uint64_t pages) {
   world.Expect("GMEM-05", CreateFile(pages, 0), kDone);
   world.Expect("MEMSLOT-01", AddFileSlot(1, kGpa, pages, 0), kDone);
+  if (world.rules().in_place_conversion) return;  // the file is private from the start
   world.Expect("ATTR-10", Convert(kGpa, pages, kPrivate), kDone);
 }
 
@@ -70,6 +71,21 @@ Operation Poison(int32_t file, uint64_t offset) {
 
 Operation Convert(uint64_t gpa, uint64_t pages, uint64_t attributes) {
   return {.kind = Kind::kSetAttributes, .address = gpa, .size = pages * kPage, .value = attributes};
+}
+
+Operation ConvertFile(uint64_t page, uint64_t pages, uint64_t attributes, uint64_t contents) {
+  return {.kind = Kind::kConvertGuestMemfd,
+          .flags = contents,
+          .address = page * kPage,
+          .size = pages * kPage,
+          .value = attributes,
+          .gmem = 0};
+}
+
+Operation HoldFile(uint64_t page) { return WithValue(LetGoOfFile(page), 1); }
+
+Operation LetGoOfFile(uint64_t page) {
+  return {.kind = Kind::kHoldGuestMemfd, .address = page * kPage, .size = kPage, .gmem = 0};
 }
 
 Operation Read(uint8_t vcpu, uint64_t gpa) { return AccessOf(vcpu, gpa, Access::kRead, 0); }

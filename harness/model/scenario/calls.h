@@ -26,6 +26,10 @@ Operation Punch(int32_t file, uint64_t offset, uint64_t size);
 Operation Allocate(int32_t file, uint64_t offset, uint64_t size);
 Operation Poison(int32_t file, uint64_t offset);
 Operation Convert(uint64_t gpa, uint64_t pages, uint64_t attributes);
+// Proposed: of pages of a file; `contents` is kConvert… or 0.
+Operation ConvertFile(uint64_t page, uint64_t pages, uint64_t attributes, uint64_t contents);
+Operation HoldFile(uint64_t page);
+Operation LetGoOfFile(uint64_t page);
 // --- accesses
 Operation Read(uint8_t vcpu, uint64_t gpa);
 Operation Write(uint8_t vcpu, uint64_t gpa, uint64_t value);
