@@ -6,10 +6,12 @@
 #include <set>
 
 #include "ci/kct/payload.h"
+#include "ci/kct/seeds.h"
 #include "ci/kernel/command.h"
 #include "ci/kernel/image.h"
 #include "ci/kernel/slowness.h"
 #include "ci/vm/files.h"
+#include "ci/vm/one_shot_machine.h"
 #include "kct_generated/version.h"
 
 namespace kct {
@@ -45,6 +47,12 @@ Status CheckMemory(const std::string& memory) {
                        std::string_view("MG").find(memory[digits]) != std::string::npos));
   if (good) return {};
   return MakeError("--memory: '{}' is no size such as 2G or 1536M", memory);
+}
+
+// From the command, that is from its seed: up to the time between two ticks of the scheduler.
+uint64_t SpinOf(const std::string& command) {
+  constexpr uint64_t kMost = 1'000'000;
+  return SeedOfTest(0, command) % kMost;
 }
 
 }  // namespace
@@ -108,12 +116,19 @@ std::optional<Stop> Lab::EquipVm() {
   facts_.kernel_release = kernel_->release;
   facts_.kernel_sha256 = WordOf({"sha256sum", kernel_->image.string()}, 0);
   facts_.qemu_version = WordOf({qemu_.string(), "--version"}, 3);
-  facts_.emulation = options_.emulation == Emulation::kMulti ? "multi" : "single";
+  facts_.emulation = options_.deterministic
+                         ? fmt::format("deterministic, shift {}", *options_.deterministic)
+                     : options_.emulation == Emulation::kMulti ? "multi"
+                                                               : "single";
   facts_.slowness = SlownessOf(*kernel_);
   facts_.cpus = options_.cpus;
   facts_.memory = options_.memory;
   facts_.rerun = "./kct run " + AsArguments(options_.kernel, *kernel_);
-  if (options_.emulation == Emulation::kSingle) facts_.rerun += " --emulation single";
+  if (options_.deterministic) {
+    facts_.rerun += fmt::format(" --deterministic --shift {}", *options_.deterministic);
+  } else if (options_.emulation == Emulation::kSingle) {
+    facts_.rerun += " --emulation single";
+  }
   std::vector<std::filesystem::path> programs = programs_;
   programs.insert(programs.end(), options_.more_programs.begin(), options_.more_programs.end());
   Result<std::string> payload = MakePayload(*kernel_, ProgramFolder() / "kct_init", programs);
@@ -139,25 +154,46 @@ TestResult Lab::Classify(TestResult result) const {
 }
 
 Boot Lab::MakeBoot(const Interrupt& interrupt) {
-  return [this, &interrupt](Mode mode, Emulation emulation) {
-    const std::filesystem::path folder = folder_->NextMachine(mode, emulation);
+  return [this, &interrupt](Mode mode, Emulation emulation) -> Result<std::unique_ptr<Machine>> {
     if (mode == Mode::kHost) {
-      return LineMachine::Start({ProgramFolder() / "kct_init", "--host", options_.programs}, folder,
-                                interrupt);
+      return LineMachine::Start({ProgramFolder() / "kct_init", "--host", options_.programs},
+                                folder_->NextMachine(mode, emulation), interrupt);
     }
-    VmOptions vm{.qemu = qemu_, .image = kernel_->image, .initramfs = folder_->initramfs()};
+    if (options_.deterministic) {
+      return std::unique_ptr<Machine>(std::make_unique<OneShotMachine>(
+          [this, mode, &interrupt](const std::string& command) {
+            return BootOnce(mode, command, SpinOf(command), interrupt);
+          },
+          kernel_->release));
+    }
+    VmOptions vm = MakeVm(mode);
     vm.emulation = emulation;
-    vm.cpus = options_.cpus;
-    vm.memory = options_.memory;
-    vm.kernel_arguments = fmt::format("kvm_amd.npt={}", mode == Mode::kNpt ? 1 : 0);
-    return BootVm(vm, folder, interrupt);
+    return BootVm(vm, folder_->NextMachine(mode, emulation), interrupt);
   };
+}
+
+Result<std::unique_ptr<Machine>> Lab::BootOnce(Mode mode, const std::string& command, uint64_t spin,
+                                               const Interrupt& interrupt) {
+  VmOptions vm = MakeVm(mode);
+  vm.determinism = {.shift = *options_.deterministic, .spin = spin, .command = command};
+  // Of a counted clock: silence there may last longer here.
+  constexpr Patience kPatience{.first_line = 300s, .line = 120s};
+  return BootVm(vm, folder_->NextMachine(mode, Emulation::kSingle), interrupt, kPatience);
+}
+
+VmOptions Lab::MakeVm(Mode mode) const {
+  VmOptions vm{.qemu = qemu_, .image = kernel_->image, .initramfs = folder_->initramfs()};
+  vm.cpus = options_.cpus;
+  vm.memory = options_.memory;
+  vm.kernel_arguments = fmt::format("kvm_amd.npt={}", mode == Mode::kNpt ? 1 : 0);
+  return vm;
 }
 
 RunnerOptions Lab::MakeRunnerOptions() const {
   RunnerOptions options;
   options.emulation = options_.emulation;
-  options.can_confirm = options_.target == Target::kVm;
+  options.can_confirm = options_.target == Target::kVm && !options_.deterministic;
+  options.is_deterministic = options_.deterministic.has_value();
   options.slowness = facts_.slowness;
   if (options_.target == Target::kHost) options.test_folder = ".";
   return options;

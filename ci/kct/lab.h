@@ -24,6 +24,9 @@ struct LabOptions {
   KernelChoice kernel;
   Target target = Target::kVm;
   Emulation emulation = Emulation::kMulti;
+  // A machine of its own for each test, on which nothing depends on the host: the shift
+  // (Determinism).
+  std::optional<unsigned> deterministic;
   unsigned cpus = 2;
   std::string memory = "2G";
   std::vector<std::filesystem::path> more_programs;  // into /bin of the VM, besides the tests
@@ -54,6 +57,9 @@ class Lab {
   TestResult Classify(TestResult result) const;
   // May be called by several threads at the same time.
   Boot MakeBoot(const Interrupt& interrupt);
+  // A deterministic machine that knows its command; `spin` as in Determinism.
+  Result<std::unique_ptr<Machine>> BootOnce(Mode mode, const std::string& command, uint64_t spin,
+                                            const Interrupt& interrupt);
   RunnerOptions MakeRunnerOptions() const;
 
  private:
@@ -61,6 +67,7 @@ class Lab {
   std::optional<Stop> EquipVm();
   std::optional<Stop> EquipHost();
   std::optional<Stop> MakeRunFolder();
+  VmOptions MakeVm(Mode mode) const;
 
   LabOptions options_;
   std::vector<std::filesystem::path> programs_;

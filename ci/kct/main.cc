@@ -29,6 +29,8 @@ struct RawOptions {
   bool quick = false;
   bool strict = false;
   bool keep = false;
+  bool deterministic = false;
+  unsigned shift = 2;
 };
 
 void AddLabOptions(CLI::App& app, RawOptions& raw,
@@ -75,6 +77,13 @@ CLI::App* AddRun(CLI::App& app, RawOptions& raw) {
   run->add_option("--jobs", raw.run.jobs,
                   "VMs at a time (default: as many as have CPUs of their own, at most 8)")
       ->check(CLI::Range(1U, 64U));
+  CLI::Option* deterministic = run->add_flag(
+      "--deterministic", raw.deterministic,
+      "A machine for each test on which nothing depends on the host: same seed, same run");
+  run->add_option("--shift", raw.shift, "Its instructions take 2^SHIFT nanoseconds")
+      ->check(CLI::Range(0U, 10U))
+      ->needs(deterministic)
+      ->capture_default_str();
   run->add_flag("--list", raw.list, "Only list what would run");
   run->add_option("--json", raw.run.json, "Write the report as JSON here too");
   run->add_option("--junit", raw.run.junit, "Write the report as JUnit XML");
@@ -93,6 +102,10 @@ Status Check(RawOptions& raw) {
   for (const std::string& mode : raw.modes) run.selection.modes.push_back(*ModeByName(mode));
   run.lab.emulation = raw.emulation == "multi" ? Emulation::kMulti : Emulation::kSingle;
   run.lab.target = raw.target == "vm" ? Target::kVm : Target::kHost;
+  if (raw.deterministic) {
+    if (run.lab.target == Target::kHost) return MakeError("--deterministic: needs a VM");
+    run.lab.deterministic = raw.shift;
+  }
   if (raw.list) run.action = RunOptions::Action::kList;
   if (raw.quick) run.selection.extent = Extent::kQuick;
   if (raw.strict) run.strictness = Strictness::kStrict;

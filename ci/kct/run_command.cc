@@ -87,7 +87,9 @@ unsigned JobsFor(const RunOptions& options) {
   constexpr unsigned kMost = 8;
   if (options.lab.target == Target::kHost) return 1;
   if (options.jobs != 0) return options.jobs;
-  return std::clamp(std::thread::hardware_concurrency() / options.lab.cpus, 1U, kMost);
+  // A deterministic machine is one thread, whatever it has of CPUs.
+  const unsigned threads = options.lab.deterministic ? 1 : options.lab.cpus;
+  return std::clamp(std::thread::hardware_concurrency() / threads, 1U, kMost);
 }
 
 Exit Complain(const Stop& stop) {

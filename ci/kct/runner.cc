@@ -97,7 +97,26 @@ std::variant<TestResult, Stop> Runner::Run(const Assignment& assignment) {
       (OnlyTheKernelComplained(*result) || LooksLikeTheEmulator(*result))) {
     return Confirm(std::move(*result));
   }
+  if (options_.is_deterministic && IsBad(result->verdict)) return Compare(std::move(*result));
   return outcome;
+}
+
+// A finding is made once more. If it isn't the same then the machine is not what it should be, and
+// nobody could replay the finding.
+std::variant<TestResult, Stop> Runner::Compare(TestResult first) {
+  const Mode mode = first.assignment.mode;
+  if (std::optional<Stop> stop = Prepare(mode)) return *stop;
+  std::variant<TestResult, Stop> outcome = RunOn(*machines_[mode], first.assignment);
+  const auto* again = std::get_if<TestResult>(&outcome);
+  if (again == nullptr) return outcome;
+  if (const std::string difference = DifferenceOf(first, *again); !difference.empty()) {
+    return Stop{
+        Exit::kBug,
+        fmt::format("{}: not deterministic: {} ({}, {})", first.assignment.test.name, difference,
+                    first.machine_folder.string(), again->machine_folder.string())};
+  }
+  first.notes.push_back("made twice on a deterministic machine: the same, to the last bit");
+  return first;
 }
 
 std::variant<TestResult, Stop> Runner::Confirm(TestResult seen) {
@@ -131,14 +150,14 @@ std::variant<TestResult, Stop> Runner::Confirm(TestResult seen) {
   return seen;
 }
 
-std::string Runner::CommandFor(const Assignment& assignment) {
+std::string Runner::CommandFor(const Assignment& assignment, uint64_t id) const {
   const std::filesystem::path& program = assignment.test.program;
   const std::string path = options_.test_folder.empty()
                                ? program.string()
                                : options_.test_folder + "/" + program.filename().string();
   std::string command =
-      fmt::format("run {} {} {} --gtest_filter={} --seed={:#x} --events=3", next_id_,
-                  TestLimit().count(), path, assignment.test.name, assignment.seed);
+      fmt::format("run {} {} {} --gtest_filter={} --seed={:#x} --events=3", id, TestLimit().count(),
+                  path, assignment.test.name, assignment.seed);
   if (options_.slowness != 1) command += fmt::format(" --slowness={}", options_.slowness);
   if (!assignment.lie.empty()) command += " --lie=" + assignment.lie;
   return command;
@@ -146,10 +165,13 @@ std::string Runner::CommandFor(const Assignment& assignment) {
 
 std::variant<TestResult, Stop> Runner::RunOn(Machine& machine, const Assignment& assignment) {
   Recorder recorder(assignment);
-  machine.Send(CommandFor(assignment));
-  const uint64_t id = next_id_++;
+  // A machine that is made anew for each command has to get the same command again.
+  const uint64_t id = options_.is_deterministic ? 1 : next_id_++;
+  machine.Send(CommandFor(assignment, id));
   const Instant start = Clock::now();
-  const Instant give_up = start + TestLimit() + kPid1Slack;
+  // Such a machine's clock may take many seconds of ours for one of its own.
+  const int slack = options_.is_deterministic ? 20 : 1;
+  const Instant give_up = start + (TestLimit() + kPid1Slack) * slack;
   for (;;) {
     const Heard heard = machine.Listen();
     if (std::holds_alternative<Interrupted>(heard)) return Stop{Exit::kInterrupted, "interrupted"};

@@ -38,6 +38,7 @@ class Watcher {
 struct RunnerOptions {
   Emulation emulation = Emulation::kMulti;
   bool can_confirm = true;               // there is a single-threaded emulation to repeat things in
+  bool is_deterministic = false;         // the same again is the same: findings are made twice
   std::string test_folder = "/bin";      // of the test binaries, on the machine; empty: their path
   std::chrono::seconds test_limit{120};  // at a usual kernel's speed
   unsigned slowness = 1;                 // how many times longer every limit is on this one
@@ -62,7 +63,8 @@ class Runner {
   Booted BootUp(Mode mode, Emulation emulation);
   std::variant<TestResult, Stop> RunOn(Machine& machine, const Assignment& assignment);
   std::variant<TestResult, Stop> Confirm(TestResult seen);
-  std::string CommandFor(const Assignment& assignment);
+  std::variant<TestResult, Stop> Compare(TestResult first);
+  std::string CommandFor(const Assignment& assignment, uint64_t id) const;
   std::chrono::seconds TestLimit() const { return options_.test_limit * options_.slowness; }
 
   const Boot boot_;

@@ -111,6 +111,35 @@ TEST_F(Runs, OneTestAfterTheOtherOnOneMachine) {
   EXPECT_THAT(watcher_.boots, ElementsAre(""));
 }
 
+constexpr const char* kFail = "E 0 {\"event\":\"end\",\"verdict\":\"fail\",\"seconds\":0.5}";
+
+TEST_F(Runs, AFindingOfADeterministicMachineIsMadeTwice) {
+  const std::vector<std::string> run = {"S 0", kFail, "X 0 1 0 600"};
+  Runner runner = Make({{{"U 7.3"}, run, run}}, {.is_deterministic = true});
+  const TestResult result = ResultOf(runner.Run(Of("A.b")));
+  EXPECT_EQ(result.verdict, Verdict::kFail);
+  EXPECT_THAT(result.notes, Contains(HasSubstr("the same, to the last bit")));
+  ASSERT_EQ(commands_.size(), 2u);
+  EXPECT_EQ(commands_[0], commands_[1]);
+}
+
+TEST_F(Runs, AFindingThatIsNotTheSameAgainIsAnErrorOfOurs) {
+  const std::vector<std::string> run = {"S 0", "O 0 one", kFail, "X 0 1 0 600"};
+  const std::vector<std::string> other = {"S 0", "O 0 two", kFail, "X 0 1 0 600"};
+  Runner runner = Make({{{"U 7.3"}, run, other}}, {.is_deterministic = true});
+  const auto outcome = runner.Run(Of("A.b"));
+  const Stop* stop = std::get_if<Stop>(&outcome);
+  ASSERT_NE(stop, nullptr);
+  EXPECT_EQ(stop->exit, Exit::kBug);
+  EXPECT_THAT(stop->message, HasSubstr("A.b: not deterministic: line 1 of the output"));
+}
+
+TEST_F(Runs, WhatPassesOnADeterministicMachineRunsOnce) {
+  Runner runner = Make({{{"U 7.3"}, {"S 0", kPass, "X 0 0 0 600"}}}, {.is_deterministic = true});
+  EXPECT_EQ(ResultOf(runner.Run(Of("A.b"))).verdict, Verdict::kPass);
+  EXPECT_EQ(commands_.size(), 1u);
+}
+
 TEST_F(Runs, EachModeOnAMachineOfItsOwn) {
   Runner runner = Make({{{"U 7.3"}, {"X 0 77 0 5"}}, {{"U 7.3"}, {"X 0 77 0 5"}}});
   ResultOf(runner.Run(Of("A.b", Mode::kNpt)));

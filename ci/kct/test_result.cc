@@ -32,4 +32,21 @@ bool LooksLikeTheEmulator(const TestResult& result) {
          std::ranges::any_of(result.hangs, &Hang::derailed);
 }
 
+std::string DifferenceOf(const TestResult& first, const TestResult& second) {
+  if (first.verdict != second.verdict) {
+    return fmt::format("{}, then {}", Name(first.verdict), Name(second.verdict));
+  }
+  const std::pair<std::string_view, std::string TestResult::*> parts[] = {
+      {"events", &TestResult::events},
+      {"kernel log", &TestResult::kernel_log},
+      {"output", &TestResult::output}};
+  for (const auto& [what, part] : parts) {
+    const std::string &a = first.*part, &b = second.*part;
+    const auto at = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+    if (at.first == a.end() && at.second == b.end()) continue;
+    return fmt::format("line {} of the {}", std::count(a.begin(), at.first, '\n') + 1, what);
+  }
+  return "";
+}
+
 }  // namespace kct

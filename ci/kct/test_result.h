@@ -114,4 +114,8 @@ bool OnlyTheKernelComplained(const TestResult& result);
 // its program; let a kernel stumble over an int3 that it has patched away; stop without a word.
 bool LooksLikeTheEmulator(const TestResult& result);
 
+// Two runs of one test on machines that should not differ: the first thing in which they do, in
+// words; empty: none. The events have every call and every time stamp of the machine.
+std::string DifferenceOf(const TestResult& first, const TestResult& second);
+
 }  // namespace kct

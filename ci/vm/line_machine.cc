@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -25,18 +26,41 @@ std::string LastLine(const std::filesystem::path& path) {
 Result<std::unique_ptr<Machine>> LineMachine::Start(const std::vector<std::string>& argv,
                                                     const std::filesystem::path& folder,
                                                     const Interrupt& interrupt, Patience patience) {
+  return Start(argv, Output(), folder, interrupt, patience);
+}
+
+Result<std::unique_ptr<Machine>> LineMachine::Follow(const std::vector<std::string>& argv,
+                                                     const std::filesystem::path& output,
+                                                     const std::filesystem::path& folder,
+                                                     const Interrupt& interrupt,
+                                                     Patience patience) {
+  KCT_TRY_STATUS(MakeFolder(folder));
+  Output file{UniqueFd(open(output.c_str(), O_RDONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)),
+              UniqueFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK))};
+  const bool watched = file.file && file.grows &&
+                       inotify_add_watch(file.grows.get(), output.c_str(), IN_MODIFY) >= 0;
+  if (!watched) return MakeError("{}: {}", output.string(), LastErrno().Explain());
+  return Start(argv, std::move(file), folder, interrupt, patience);
+}
+
+Result<std::unique_ptr<Machine>> LineMachine::Start(const std::vector<std::string>& argv,
+                                                    Output output,
+                                                    const std::filesystem::path& folder,
+                                                    const Interrupt& interrupt, Patience patience) {
   KCT_TRY_STATUS(MakeFolder(folder));
   const std::filesystem::path log = folder / "kernel.log";
   UniqueFd kernel_log(open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!kernel_log) return MakeError("{}: {}", log.string(), LastErrno().Explain());
   KCT_TRY(Child child, Child::Start(argv, folder / "stderr.txt"));
-  return std::unique_ptr<Machine>(
-      new LineMachine(std::move(child), std::move(kernel_log), folder, interrupt, patience));
+  return std::unique_ptr<Machine>(new LineMachine(
+      std::move(child), std::move(output), std::move(kernel_log), folder, interrupt, patience));
 }
 
-LineMachine::LineMachine(Child child, UniqueFd kernel_log, std::filesystem::path folder,
-                         const Interrupt& interrupt, Patience patience)
+LineMachine::LineMachine(Child child, Output output, UniqueFd kernel_log,
+                         std::filesystem::path folder, const Interrupt& interrupt,
+                         Patience patience)
     : child_(std::move(child)),
+      output_(std::move(output)),
       kernel_log_(std::move(kernel_log)),
       folder_(std::move(folder)),
       interrupt_(interrupt),
@@ -66,7 +90,8 @@ std::optional<Heard> LineMachine::Wait() {
         std::chrono::ceil<std::chrono::milliseconds>(last_line_ + patience - Clock::now());
     const int timeout = static_cast<int>(std::max(left, 0ms).count());
     pollfd ready[] = {{.fd = interrupt_.fd(), .events = POLLIN, .revents = 0},
-                      {.fd = child_.socket(), .events = POLLIN, .revents = 0}};
+                      {.fd = child_.socket(), .events = POLLIN, .revents = 0},
+                      {.fd = output_.grows.get(), .events = POLLIN, .revents = 0}};
     const int count = poll(ready, std::size(ready), timeout);
     if (ready[0].revents != 0) return Interrupted{};
     // First what was said while nobody listened; only then is it silence.
@@ -79,9 +104,20 @@ std::optional<Heard> LineMachine::Wait() {
   }
 }
 
+ssize_t LineMachine::ReadSome(char* buffer, std::size_t size) {
+  if (!output_.file) return read(child_.socket(), buffer, size);
+  pollfd child{.fd = child_.socket(), .events = POLLIN, .revents = 0};
+  const bool ended = poll(&child, 1, 0) > 0;  // it says nothing there: it has hung up
+  inotify_event news[16];
+  while (read(output_.grows.get(), news, sizeof news) > 0) continue;
+  const ssize_t count = read(output_.file.get(), buffer, size);
+  return count > 0 || ended ? count : -1;
+}
+
 std::optional<Heard> LineMachine::Read() {
   char buffer[64 * 1024];
-  const ssize_t count = read(child_.socket(), buffer, sizeof buffer);
+  const ssize_t count = ReadSome(buffer, sizeof buffer);
+  if (count < 0 && output_.file) return std::nullopt;  // news of what was read before
   if (count <= 0) {
     lines_.Finish([this](std::string_view line) { Take(line); });
     return Epitaph();

@@ -10,6 +10,7 @@
 
 #include "ci/vm/files.h"
 #include "ci/vm/line_machine.h"
+#include "ci/vm/one_shot_machine.h"
 #include "ci/vm/qemu.h"
 
 namespace kct {
@@ -209,6 +210,64 @@ TEST(Qemu, NeverUsesTheKvmOfThisMachine) {
     EXPECT_EQ(std::count(command.begin(), command.end(), "-accel"), 1);
     EXPECT_THAT(ShellLine(command), testing::Not(HasSubstr("enable-kvm")));
   }
+}
+
+// A machine whose lines are in a file says all of them, also those written just before its end.
+TEST_F(Machines, ThatWriteAFileAreFollowed) {
+  const std::filesystem::path output = folder_ / "port.log";
+  const std::filesystem::path script =
+      Script("echo U 7.3 >> $1; echo S 1 >> $1; echo O 1 last >> $1; exit 0");
+  Result<std::unique_ptr<Machine>> machine = LineMachine::Follow(
+      {script.string(), output.string()}, output, folder_ / "vm", interrupt_, {});
+  ASSERT_TRUE(machine.ok());
+  std::string said;
+  for (int line = 0; line < 3; ++line) {
+    said += static_cast<char>(std::get<Message>((*machine)->Listen()).kind);
+  }
+  EXPECT_EQ(said, "USO");
+  EXPECT_EQ(EndOf(**machine).cause, Cause::kKernelDied);
+}
+
+// Each command finds a machine that knows it from the start.
+TEST_F(Machines, OfOneShotAreNewForEachCommand) {
+  std::vector<std::string> booted;
+  OneShotMachine machine(
+      [&](const std::string& command) -> Result<std::unique_ptr<Machine>> {
+        booted.push_back(command);
+        return LineMachine::Start({Script("echo U 7.3; echo S 1; exec sleep 60")}, folder_ / "vm",
+                                  interrupt_);
+      },
+      "7.3.4");
+  EXPECT_EQ(std::get<Message>(machine.Listen()).text, "7.3.4");
+  for (const char* command : {"run 1 a", "run 1 b"}) {
+    machine.Send(command);
+    EXPECT_EQ(std::get<Message>(machine.Listen()).kind, Message::Kind::kStarted);
+  }
+  EXPECT_THAT(booted, testing::ElementsAre("run 1 a", "run 1 b"));
+}
+
+TEST_F(Machines, OfOneShotThatDoNotBootSayWhy) {
+  OneShotMachine machine(
+      [](const std::string&) -> Result<std::unique_ptr<Machine>> { return MakeError("no QEMU"); },
+      "7.3.4");
+  (void)machine.Listen();
+  machine.Send("run 1 a");
+  const MachineEnded end = EndOf(machine);
+  EXPECT_EQ(end.cause, Cause::kOurs);
+  EXPECT_EQ(end.why, "no QEMU");
+}
+
+// Nothing of a deterministic machine comes from the host, and its command is part of it.
+TEST(Qemu, OfADeterministicMachineCountsInstructions) {
+  VmOptions options{.qemu = "/q"};
+  options.determinism = {.shift = 3, .spin = 17, .command = "run 1 60 /bin/a --seed=1"};
+  const std::string line = ShellLine(QemuCommand(options, "/run"));
+  for (const char* part : {"tcg,thread=single", "-icount shift=3,sleep=off", "clock=vm", "-seed 1",
+                           "file,id=port,path=/run/port.log", "nokaslr",
+                           "kct.spin=17 -- obey run 1 60 /bin/a --seed=1"}) {
+    EXPECT_THAT(line, HasSubstr(part));
+  }
+  EXPECT_THAT(line, testing::Not(HasSubstr("stdio")));
 }
 
 TEST(Qemu, TakesAFolderWithCommasAndSpaces) {

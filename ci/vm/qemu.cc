@@ -20,6 +20,8 @@ std::string DoubleCommas(const std::string& text) {
   return doubled;
 }
 
+std::filesystem::path PortLog(const std::filesystem::path& folder) { return folder / "port.log"; }
+
 }  // namespace
 
 Result<std::filesystem::path> FindQemu() {
@@ -48,7 +50,8 @@ std::string MemoryOfNode(int node, uint64_t mebibytes) {
 
 std::vector<std::string> QemuCommand(const VmOptions& options,
                                      const std::filesystem::path& folder) {
-  const std::string threads = options.emulation == Emulation::kMulti ? "multi" : "single";
+  const bool multi = options.emulation == Emulation::kMulti && !options.determinism;
+  const std::string threads = multi ? "multi" : "single";
   const std::string console = DoubleCommas((folder / "console.log").string());
   // tsc=reliable: no watchdog finds the TSC unstable because the host let the VM wait, and patches
   // code for it, which QEMU gets wrong now and then (docs/design/runner.md).
@@ -58,9 +61,18 @@ std::vector<std::string> QemuCommand(const VmOptions& options,
   std::string kernel_arguments =
       "console=ttyS0 quiet panic=-1 tsc=reliable maxcpus=1 numa_balancing=disable";
   if (!options.kernel_arguments.empty()) kernel_arguments += " " + options.kernel_arguments;
+  // What stands behind -- the kernel hands to PID 1, which obeys it.
+  if (options.determinism) {
+    kernel_arguments += fmt::format(" nokaslr kct.spin={} -- obey {}", options.determinism->spin,
+                                    options.determinism->command);
+  }
   const uint64_t memory = MebibytesOf(options.memory);
   const uint64_t second = memory / kPartOfSecondNode;
-  return {
+  // A port on a pipe is written when whoever reads it has time.
+  const std::string port = options.determinism
+                               ? "file,id=port,path=" + DoubleCommas(PortLog(folder).string())
+                               : "stdio,id=port,signal=off";
+  std::vector<std::string> command = {
       options.qemu,
       "-machine",
       "q35",
@@ -96,10 +108,19 @@ std::vector<std::string> QemuCommand(const VmOptions& options,
       "-serial",
       "chardev:console",
       "-chardev",
-      "stdio,id=port,signal=off",
+      port,
       "-serial",
       "chardev:port",
   };
+  if (options.determinism) {
+    const std::string counted = fmt::format("shift={},sleep=off", options.determinism->shift);
+    for (const std::string& argument : {std::string("-icount"), counted, std::string("-rtc"),
+                                        std::string("base=2026-01-01T00:00:00,clock=vm"),
+                                        std::string("-seed"), std::string("1")}) {
+      command.push_back(argument);
+    }
+  }
+  return command;
 }
 
 std::string ShellLine(const std::vector<std::string>& argv) {
@@ -125,6 +146,9 @@ Result<std::unique_ptr<Machine>> BootVm(const VmOptions& options,
   KCT_TRY_STATUS(MakeFolder(folder));
   const std::vector<std::string> command = QemuCommand(options, folder);
   KCT_TRY_STATUS(WriteFile(folder / "qemu-command.txt", ShellLine(command) + "\n"));
+  if (options.determinism) {
+    return LineMachine::Follow(command, PortLog(folder), folder, interrupt, patience);
+  }
   return LineMachine::Start(command, folder, interrupt, patience);
 }
 

@@ -11,6 +11,8 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <ctime>
 
 #include "ci/vm/init/job.h"
@@ -55,6 +57,8 @@ class Init {
 
   // Says U, or what is wrong with this machine.
   void ComeUp();
+  // A command that is no line of the port: PID 1 was started with it.
+  void ObeyFirst(const std::string& command) { Obey(command); }
   // Does what the runner says, until it says "off" or is gone.
   void Serve();
 
@@ -199,6 +203,12 @@ void Init::Reload(std::string_view command) {
   Hold();
 }
 
+// As long as the kernel's command line says.
+void Spin() {
+  const uint64_t turns = std::strtoull(KernelArgument("kct.spin").c_str(), nullptr, 10);
+  for (uint64_t turn = 0; turn < turns; ++turn) asm volatile("");
+}
+
 int Main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--host") {
     if (chdir(argv[2]) != 0) {
@@ -225,6 +235,13 @@ int Main(int argc, char** argv) {
   }
   Init init(Place::kVm, std::move(port).value());
   init.ComeUp();
+  // The kernel hands over what it has no use for itself, and then what was meant for us.
+  char** const last = argv + argc;
+  char** const mark = std::find(argv, last, std::string_view("obey"));
+  if (mark != last) {
+    Spin();
+    init.ObeyFirst(fmt::format("{}", fmt::join(mark + 1, last, " ")));
+  }
   init.Serve();
   sync();
   reboot(RB_POWER_OFF);
