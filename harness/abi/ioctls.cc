@@ -41,6 +41,7 @@ constexpr std::array kIoctls{
     IoctlInfo{"SET_CPUID2", kKvmSetCpuid2, {}},
     KCT_IOCTL(GET_VCPU_EVENTS),
     KCT_IOCTL(SET_VCPU_EVENTS),
+    KCT_IOCTL(SMI),
     KCT_IOCTL(PRE_FAULT_MEMORY, "gpa", "size", "flags"),
 };
 #undef KCT_IOCTL

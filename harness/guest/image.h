@@ -11,5 +11,9 @@ namespace kct {
 std::span<const std::byte> InterpreterImage();
 // guests/payloads/real_mode.S, for GUEST16_IMAGE_GPA.
 std::span<const std::byte> RealModeImage();
+// guests/payloads/hypervisor.S, for any address.
+std::span<const std::byte> HypervisorImage();
+// guests/payloads/smm.S, for GUEST_SMBASE + GUEST_SMM_ENTRY.
+std::span<const std::byte> SmmImage();
 
 }  // namespace kct

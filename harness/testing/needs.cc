@@ -44,6 +44,13 @@ std::optional<Missing> LacksMmioTurn() {
                  fmt::format("in {} the age of MMIO entries takes minutes to come round", release)};
 }
 
+// The parameter is a number on newer kernels, a bool on older ones.
+std::optional<Missing> LacksNestedSvm() {
+  const std::string nested = ModuleParameter("kvm_amd", "nested");
+  if (nested == "1" || nested == "Y") return std::nullopt;
+  return Missing{"no-nested-svm", fmt::format("kvm_amd.nested reads '{}'", nested)};
+}
+
 std::optional<Missing> LacksTwoNodes() {
   std::ifstream file("/sys/devices/system/node/has_memory");
   std::string nodes;
@@ -128,6 +135,7 @@ std::optional<Missing> Lacks(Need need) {
   if (need == Need::kTdp) return LacksPaging(Paging::kTdp);
   if (need == Need::kShadow) return LacksPaging(Paging::kShadow);
   if (need == Need::kMmioTurn) return LacksMmioTurn();
+  if (need == Need::kNestedSvm) return LacksNestedSvm();
   if (need == Need::kTwoNodes) return LacksTwoNodes();
   if (need == Need::kRoot) {
     if (CurrentHost().ShowsTheKernel()) return std::nullopt;

@@ -28,6 +28,7 @@ enum class Need {
   kDirtyRing,    // KVM_CAP_DIRTY_LOG_RING
   kManualLog,    // KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2
   kSmm,          // system management mode
+  kNestedSvm,    // guests that may be hypervisors, with AMD's virtualization
   kMmioTurn,     // the age of MMIO entries comes round in a time one can wait for
   kRoot,         // kernel stacks, module parameters
   kFrames,       // physical frames of pages

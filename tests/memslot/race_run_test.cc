@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Slots that come, go, move and change under running vCPUs: KVM_RUN never shows the race.
 #include <atomic>
-#include <set>
 
 #include "harness/base/patience.h"
 #include "harness/race/actor.h"
@@ -9,6 +8,7 @@
 #include "harness/race/race.h"
 #include "harness/testing/exits.h"
 #include "harness/testing/fixture.h"
+#include "harness/testing/looker.h"
 #include "harness/testing/matchers.h"
 #include "tests/memslot/held_up_updates.h"
 
@@ -16,96 +16,23 @@ namespace kct {
 namespace {
 
 using testing::AnyOf;
-using testing::IsSubsetOf;
 
 class MemslotRacingRun : public RaceTest<> {};
 class MemslotRacingRunWithoutQuirk : public RaceTest<Need::kZapAllQuirk> {};
 class MemslotTogglingUnderPrefault : public RaceTest<Need::kTdp, Need::kPrefault> {};
 class MemslotAnchoredRun : public RaceTest<Need::kRoot> {};
 
-constexpr uint64_t kMemory = 7;      // in each word of a slot that the guest reads
-constexpr uint64_t kAnswered = 8;    // what it gets where there is no slot
-constexpr uint64_t kRoundsARun = 5;  // looks at the slot before KVM_RUN comes back by itself
-
-// A vCPU that reads and writes every page of a range, kRoundsARun times a KVM_RUN, and finds
-// memory or what MMIO was answered.
-class Looker {
- public:
-  static Result<Looker> Make(GuestCpu& cpu, GpaRange range) {
-    Program program;
-    program.LoopStart().LoopStart().Touch(range).ExpectOneOf(kMemory, kAnswered);
-    program.WriteTouch(range, kMemory).Repeat(kRoundsARun).Out(1, 0).RepeatUntilFlag();
-    KCT_TRY_STATUS(cpu.Load(program));
-    return Looker(cpu);
-  }
-
-  // KVM_RUN again and again until `over`: the first that failed, or the last, with the times of
-  // all of them.
-  CallRecord RunUntil(const std::atomic<bool>& over) {
-    CallRecord worst = RunOnce();
-    const uint64_t begin = worst.begin;
-    while (!over) {
-      const CallRecord next = RunOnce();
-      if (worst.ok()) worst = next;
-      worst.end = next.end;
-    }
-    worst.begin = begin;
-    return worst;
-  }
-
-  // One KVM_RUN; an MMIO exit is answered at the next.
-  CallRecord RunOnce() {
-    const GuestExit guest_exit = cpu_.Run();
-    if (guest_exit.kind == ExitKind::kMmio) cpu_.AnswerMmio(kAnswered);
-    last_ = guest_exit.kind;
-    kinds_.insert(guest_exit.kind);
-    return guest_exit.call;
-  }
-  ExitKind last() const { return last_; }
-
-  // Only after the race.
-  const std::set<ExitKind>& kinds() const { return kinds_; }
-  guest::OpResult seen() const { return cpu_.result(0); }
-
- private:
-  explicit Looker(GuestCpu& cpu) : cpu_(cpu) {}
-  GuestCpu& cpu_;
-  ExitKind last_ = ExitKind::kOther;
-  std::set<ExitKind> kinds_;
-};
-
 void FillWithMemoryMark(const GuestScene& scene) {
-  for (uint64_t page = 0; page < scene.slot.size() / kPage; ++page) scene.Word(page) = kMemory;
-}
-
-// No errno, no other exits than those of its program and MMIO, no value that was never there.
-void ExpectUndisturbed(const Looker& looker) {
-  EXPECT_THAT(looker.kinds(), IsSubsetOf({ExitKind::kIo, ExitKind::kMmio}));
-  EXPECT_EQ(looker.seen().unexpected, 0u)
-      << "first: " << looker.seen().unexpected_value << " at " << looker.seen().unexpected_gpa;
-}
-
-// An update that ends what other actors do meanwhile.
-class Update {
- public:
-  explicit Update(std::function<CallRecord()> call) : call_(std::move(call)) {}
-  CallRecord Make() {
-    const CallRecord record = call_();
-    over_ = true;
-    return record;
+  for (uint64_t page = 0; page < scene.slot.size() / kPage; ++page) {
+    scene.Word(page) = Looker::kMemory;
   }
-  void Again() { over_ = false; }
-  const std::atomic<bool>& over() const { return over_; }
-
- private:
-  std::function<CallRecord()> call_;
-  std::atomic<bool> over_{false};
-};
+}
 
 // The slot that a vCPU looks at is deleted and created again.
 void RaceWithDelete(GuestScene& scene) {
   FillWithMemoryMark(scene);
-  ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, scene.slot.range()));
+  ASSERT_OK(scene.cpu.Load(Looker::Look(scene.slot.range())));
+  Looker looker(scene.cpu);
   Update remove([&] { return scene.slot.Delete(); });
 
   Race race(Seed(), {.meetings = 20});
@@ -141,8 +68,10 @@ KCT_TEST(MemslotRacingRun, DeleteNeverFailsTwo, "MEMSLOT-27", "MEMSLOT-45") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
   ASSERT_OK_AND_ASSIGN(GuestCpu second, scene.machine.AddCpu());
   FillWithMemoryMark(scene);
-  ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, scene.slot.range()));
-  ASSERT_OK_AND_ASSIGN(Looker other, Looker::Make(second, scene.slot.range()));
+  ASSERT_OK(scene.cpu.Load(Looker::Look(scene.slot.range())));
+  Looker looker(scene.cpu);
+  ASSERT_OK(second.Load(Looker::Look(scene.slot.range())));
+  Looker other(second);
   Update remove([&] { return scene.slot.Delete(); });
 
   Race race(Seed(), {.meetings = 15});
@@ -167,7 +96,8 @@ KCT_TEST(MemslotRacingRun, DeleteNeverFailsTwo, "MEMSLOT-27", "MEMSLOT-45") {
 KCT_TEST(MemslotRacingRun, MoveNeverFailsIt, "MEMSLOT-27", "MEMSLOT-45") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
   FillWithMemoryMark(scene);
-  ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, {kHome, Pages(5)}));
+  ASSERT_OK(scene.cpu.Load(Looker::Look({kHome, Pages(5)})));
+  Looker looker(scene.cpu);
   Update move([&] { return scene.slot.MoveTo(scene.slot.gpa() == kHome ? kHome + kPage : kHome); });
 
   Race race(Seed(), {.meetings = 20});
@@ -190,7 +120,8 @@ KCT_TEST(MemslotRacingRun, MoveNeverFailsIt, "MEMSLOT-27", "MEMSLOT-45") {
 KCT_TEST(MemslotRacingRun, RunsAfterADeleteAreMmio, "MEMSLOT-28") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
   FillWithMemoryMark(scene);
-  ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, scene.slot.range()));
+  ASSERT_OK(scene.cpu.Load(Looker::Look(scene.slot.range())));
+  Looker looker(scene.cpu);
   Update remove([&] { return scene.slot.Delete(); });
   uint32_t others = 0;
   // So that the delete finds entries to drop. Twice: the first run may end at once, at the port of
@@ -207,8 +138,8 @@ KCT_TEST(MemslotRacingRun, RunsAfterADeleteAreMmio, "MEMSLOT-28") {
   race.AfterRound([&] {
     looker.RunOnce();
     // The run before may have ended at the last access of a round: then its port comes first.
-    if (looker.last() == ExitKind::kIo) looker.RunOnce();
-    if (looker.last() != ExitKind::kMmio) ++others;
+    if (looker.last().kind == ExitKind::kIo) looker.RunOnce();
+    if (looker.last().kind != ExitKind::kMmio) ++others;
     remove.Again();
     const CallRecord restored = scene.slot.Restore();
     map_all_pages();
@@ -225,7 +156,8 @@ KCT_TEST(MemslotRacingRun, RunsAfterADeleteAreMmio, "MEMSLOT-28") {
 KCT_TEST(MemslotRacingRun, TogglingIsNeverSeen, "MEMSLOT-31") {
   ASSERT_OK_AND_ASSIGN(GuestScene scene, GuestScene::Make());
   FillWithMemoryMark(scene);
-  ASSERT_OK_AND_ASSIGN(Looker looker, Looker::Make(scene.cpu, scene.slot.range()));
+  ASSERT_OK(scene.cpu.Load(Looker::Look(scene.slot.range())));
+  Looker looker(scene.cpu);
   Update toggle(
       [&] { return scene.slot.SetFlags(scene.slot.region().flags ^ KVM_MEM_LOG_DIRTY_PAGES); });
 
@@ -324,7 +256,7 @@ KCT_TEST(MemslotAnchoredRun, AnAccessWaitsForTheMove, "MEMSLOT-27", "MEMSLOT-45"
   EXPECT_THAT(move.Finish(), Succeeds());
   EXPECT_THAT(run.Finish(), Succeeds());
   EXPECT_THAT(guest_exit, IsDone());
-  EXPECT_EQ(scene.cpu.result(1).value, kMemory);
+  EXPECT_EQ(scene.cpu.result(1).value, Looker::kMemory);
 }
 
 // While a move is held up half way, a string instruction that KVM emulates may miss the slot that

@@ -10,12 +10,14 @@
 
 #include "harness/race/race.h"
 #include "harness/testing/forced_emulation.h"
-#include "tests/shadow/stage.h"
+#include "tests/shadow/nested_stage.h"
 
 namespace kct {
 namespace {
 
 class ShadowLitmus : public RaceTest<Need::kShadow, Need::kCpu, Need::kRoot> {};
+class ShadowLitmusNested : public RaceTest<Need::kTdp, Need::kCpu, Need::kRoot, Need::kNestedSvm> {
+};
 
 // A vCPU without paging, which has no tables that KVM could shadow. Each entry makes one store of 4
 // bytes to an address, which KVM has to emulate, and leaves.
@@ -67,12 +69,13 @@ struct Met {
   uint32_t walk_by_new = 0;
 };
 
+enum class Edge { kFirst, kLast };  // shadow page: begins in the round, ends in it
+
+template <typename S>
 class Litmus {
  public:
-  enum class Edge { kFirst, kLast };  // shadow page: begins in the round, ends in it
-
   static Result<Litmus> Make(Edge edge, FlatWriter::By by) {
-    KCT_TRY(Stage stage, Stage::Make());
+    KCT_TRY(S stage, S::Make());
     KCT_TRY(FlatWriter writer, FlatWriter::Make(stage, by));
     KCT_TRY(Memslot other, stage.vm.AddMemslot({.gpa = 2_GiB_gpa, .size = kPage}));
     return Litmus(std::move(stage), std::move(writer), std::move(other), edge);
@@ -89,7 +92,7 @@ class Litmus {
       for (const MemoryRegionCall& call : {other_.Delete(), other_.Restore()}) {
         if (!call.ok()) return MakeError("{}", call.Record().ToString());
       }
-      KCT_TRY_STATUS(stage_.cpu.Load(Program().Read64(kWindow)));
+      KCT_TRY_STATUS(stage_.LoadReader(Program().Read64(kWindow)));
     }
     counted_ = stage_.Count("mmu_pte_write");
     return writer_.Aim(EntryAt(kDirectory), EntryOf(back_ ? kOtherTable : kTable),
@@ -111,7 +114,8 @@ class Litmus {
     } else if (const MemoryRegionCall call = other_.Restore(); !call.ok()) {
       return MakeError("{}", call.Record().ToString());
     }
-    KCT_TRY_STATUS(stage_.cpu.Load(Program().InvalidatePage(kWindow).Read64(kWindow)));
+    Program look;
+    KCT_TRY_STATUS(stage_.LoadReader(S::Flush(look).Read64(kWindow)));
     const GuestExit guest_exit = stage_.cpu.Run();
     if (!guest_exit.done()) return MakeError("the walker: {}", guest_exit.ToString());
     const uint64_t after = stage_.cpu.result(1).value;
@@ -125,13 +129,13 @@ class Litmus {
   const Met& met() const { return met_; }
 
  private:
-  Litmus(Stage stage, FlatWriter writer, Memslot other, Edge edge)
+  Litmus(S stage, FlatWriter writer, Memslot other, Edge edge)
       : stage_(std::move(stage)),
         writer_(std::move(writer)),
         other_(std::move(other)),
         edge_(edge) {}
 
-  Stage stage_;
+  S stage_;
   FlatWriter writer_;
   Memslot other_;
   Edge edge_;
@@ -140,14 +144,15 @@ class Litmus {
   Met met_;
 };
 
-void Play(Litmus::Edge edge, FlatWriter::By by, std::string_view name) {
+template <typename S>
+void Play(Edge edge, FlatWriter::By by, std::string_view name) {
   const ForcedEmulation forced;
   ASSERT_OK(forced.Begin());
-  ASSERT_OK_AND_ASSIGN(Litmus litmus, Litmus::Make(edge, by));
+  ASSERT_OK_AND_ASSIGN(Litmus<S> litmus, Litmus<S>::Make(edge, by));
   ASSERT_OK(litmus.Prepare());
   Status judged;
   Race race(Seed(), {.meetings = 20});
-  race.Actor(edge == Litmus::Edge::kFirst ? "walk" : "drop", [&] { return litmus.Turn(); });
+  race.Actor(edge == Edge::kFirst ? "walk" : "drop", [&] { return litmus.Turn(); });
   race.Actor("write", [&] { return litmus.Write(); });
   race.AfterRound([&] {
     if (judged.ok()) judged = litmus.Judge();
@@ -170,17 +175,29 @@ void Play(Litmus::Edge edge, FlatWriter::By by, std::string_view name) {
 // A store that meets the first shadow page of a VM is either found by the walk that makes it, or
 // finds that page.
 KCT_TEST(ShadowLitmus, AStoreMeetsTheFirstShadowPage, "SHADOW-02", "SHADOW-01") {
-  Play(Litmus::Edge::kFirst, FlatWriter::By::kMove, "first walk against store");
+  Play<Stage>(Edge::kFirst, FlatWriter::By::kMove, "first walk against store");
 }
 
 // So is an atomic one.
 KCT_TEST(ShadowLitmus, AnExchangeMeetsTheFirstShadowPage, "SHADOW-02", "SHADOW-01") {
-  Play(Litmus::Edge::kFirst, FlatWriter::By::kLockedExchange, "first walk against exchange");
+  Play<Stage>(Edge::kFirst, FlatWriter::By::kLockedExchange, "first walk against exchange");
 }
 
 // A store that meets the end of the last shadow page leaves no stale translation.
 KCT_TEST(ShadowLitmus, AStoreMeetsTheEndOfTheLastShadowPage, "SHADOW-03", "SHADOW-01") {
-  Play(Litmus::Edge::kLast, FlatWriter::By::kMove, "end of shadow pages against store");
+  Play<Stage>(Edge::kLast, FlatWriter::By::kMove, "end of shadow pages against store");
+}
+
+// The same three for the tables of a hypervisor, whose guest makes the first shadow page.
+KCT_TEST(ShadowLitmusNested, AStoreMeetsTheFirstShadowPage, "SHADOW-02", "SHADOW-01") {
+  Play<NestedStage>(Edge::kFirst, FlatWriter::By::kMove, "first nested walk against store");
+}
+KCT_TEST(ShadowLitmusNested, AnExchangeMeetsTheFirstShadowPage, "SHADOW-02", "SHADOW-01") {
+  Play<NestedStage>(Edge::kFirst, FlatWriter::By::kLockedExchange,
+                    "first nested walk against exchange");
+}
+KCT_TEST(ShadowLitmusNested, AStoreMeetsTheEndOfTheLastShadowPage, "SHADOW-03", "SHADOW-01") {
+  Play<NestedStage>(Edge::kLast, FlatWriter::By::kMove, "end of nested shadow pages against store");
 }
 
 }  // namespace

@@ -3,182 +3,245 @@
 // page tables that KVM has to shadow.
 #include <array>
 
-#include "harness/kvm/kvm.h"
-#include "tests/shadow/stage.h"
+#include "harness/abi/host_memory.h"
+#include "tests/shadow/nested_stage.h"
 
 namespace kct {
 namespace {
 
-// AMD's virtualization, and a KVM that offers it to its guests.
-class ShadowNested : public VmTest<Need::kTdp, Need::kCpu> {
- protected:
-  void SetUp() override {
-    VmTest<Need::kTdp, Need::kCpu>::SetUp();
-    if (IsSkipped() || ModuleParameter("kvm_amd", "nested") == "1") return;
-    ReportSkip({"no-nested-svm", "kvm_amd.nested does not read 1"});
-    GTEST_SKIP();
-  }
+class ShadowNested : public VmTest<Need::kTdp, Need::kCpu, Need::kNestedSvm> {};
+
+// Which table's entry leads elsewhere, and from which page to which.
+struct Change {
+  uint64_t table, from, to;
 };
+constexpr std::array kChanges{Change{kDirectory, kTable, kOtherTable},
+                              Change{kTable, kData, kOtherData}};
 
-// Further pages of the slot.
-constexpr uint64_t kNestedRoot = 8, kControlBlock = 9, kHostState = 10, kInnerCode = 11,
-                   kHypervisor = 12;
-// Where the inner guest finds what the tables' entry 1 leads to; entry 0 leads to its code.
-constexpr uint64_t kInnerData = 1;
-// In the control block.
-constexpr Bytes kExitCode{0x70}, kInnerRip{0x578};
-constexpr uint64_t kVmmcall = 0x81;
+// --- entries -------------------------------------------------------------------------------------
 
-// The inner guest: reads a word of its page kInnerData, and calls its hypervisor.
-constexpr std::array<uint8_t, 8> kReadAndCall{
-    0xa1, 0x00, 0x10, 0x00, 0x00,  // mov eax, [0x1000]
-    0x0f, 0x01, 0xd9,              // vmmcall
-};
-
-// The hypervisor: a function that runs the inner guest up to its call and returns its EAX.
-std::array<uint8_t, 44> RunInnerGuest() {
-  const auto byte = [](uint64_t page, int number) {
-    return static_cast<uint8_t>(PageAt(page).value >> 8 * number);
-  };
-  constexpr uint64_t kH = kHostState, kC = kControlBlock;
-  return {
-      0xb9, 0x17,        0x01,        0x01,        0xc0,         // mov ecx, VM_HSAVE_PA
-      0xb8, byte(kH, 0), byte(kH, 1), byte(kH, 2), byte(kH, 3),  // mov eax, its page
-      0x31, 0xd2,                                                // xor edx, edx
-      0x0f, 0x30,                                                // wrmsr
-      0xb8, byte(kC, 0), byte(kC, 1), byte(kC, 2), byte(kC, 3),  // mov eax, the control block
-      0xc7, 0x80,        0x78,        0x05,        0x00,        0x00,
-      0x00, 0x00,        0x00,        0x00,                            // mov [rax + RIP], 0
-      0x0f, 0x01,        0xd8,                                         // vmrun
-      0x0f, 0x01,        0xdc,                                         // stgi
-      0x8b, 0x80,        0xf8,        0x05,        0x00,        0x00,  // mov eax, [rax + RAX]
-      0xc3,                                                            // ret
-  };
-}
-static_assert(kInnerRip.count == 0x578);
-
-// A stage whose guest is the hypervisor. Its own window and the inner guest's memory share all
-// tables below the roots, unless the inner guest is given a pointer table of its own.
-Result<Stage> MakeHypervisor() {
-  KCT_TRY(Stage stage, Stage::Make());
-  WriteCode(stage, kInnerCode, kReadAndCall);
-  WriteCode(stage, kHypervisor, RunInnerGuest());
-  stage.Write(kNestedRoot, 0, EntryOf(kPointers));
-  stage.Write(kTable, 0, EntryOf(kInnerCode));
-  stage.Write(kTable, kInnerData, EntryOf(kData));
-
-  const auto set = [&](Bytes at, auto value) {
-    stage.slot.memory().At<decltype(value)>(Pages(kControlBlock) + at) = value;
-  };
-  set({0x10}, uint32_t{1 << 0 | 1 << 1});  // intercepted: VMRUN, which must be, and VMMCALL
-  set({0x58}, uint32_t{1});                // ASID
-  set({0x5c}, uint8_t{1});                 // each VMRUN flushes
-  set({0x90}, uint64_t{1});                // nested paging
-  set({0xb0}, uint64_t{PageAt(kNestedRoot).value});
-  const auto segment = [&](Bytes at, uint16_t selector, uint16_t attributes) {
-    set(at, selector);
-    set(at + Bytes{2}, attributes);
-    set(at + Bytes{4}, uint32_t{0xffff'ffff});
-  };
-  segment({0x410}, 0x08, 0xc9b);  // CS, flat, 32-bit
-  for (const Bytes at : {Bytes{0x400}, Bytes{0x420}, Bytes{0x430}}) segment(at, 0x10, 0xc93);
-  constexpr uint64_t kSvme = 1 << 12;
-  set({0x4d0}, kSvme);                            // EFER
-  set({0x558}, uint64_t{0x11});                   // CR0: protected mode, no paging
-  set({0x560}, uint64_t{0x400});                  // DR7
-  set({0x568}, uint64_t{0xffff'0ff0});            // DR6
-  set({0x570}, uint64_t{2});                      // RFLAGS
-  set({0x668}, uint64_t{0x0007'0406'0007'0406});  // PAT
-  return stage;
-}
-
-// Loads a program into the hypervisor, which may use VMRUN.
-Status LoadHypervisor(Stage& stage, const Program& program) {
-  KCT_TRY_STATUS(stage.cpu.Load(program));
-  KCT_TRY(kvm_sregs sregs, stage.cpu.vcpu().GetSregs());
-  sregs.efer |= 1 << 12;
-  return stage.cpu.vcpu().SetSregs(sregs);
-}
-
-constexpr uint32_t LowHalf(uint64_t mark) { return static_cast<uint32_t>(mark); }
-
-uint64_t ExitCode(const Stage& stage) {
-  return stage.slot.memory().Word(Pages(kControlBlock) + kExitCode);
-}
-
-// The hypervisor changes an entry of its guest's tables, on either level; after a flush its guest
-// reads by the new one.
+// The hypervisor changes an entry of its guest's tables, on either level; after a flush, be it of
+// all or of this address, or with another ASID, its guest reads by the new one.
 KCT_TEST(ShadowNested, AChangedEntryIsSeenByTheInnerGuest, "SHADOW-01", "SHADOW-10") {
-  for (const bool of_directory : {true, false}) {
-    ASSERT_OK_AND_ASSIGN(Stage stage, MakeHypervisor());
-    stage.Write(kOtherTable, 0, EntryOf(kInnerCode));
-    stage.Write(kOtherTable, kInnerData, EntryOf(kOtherData));
-    const Gpa at = of_directory ? EntryAt(kDirectory) : EntryAt(kTable, kInnerData);
-    ASSERT_OK(
-        LoadHypervisor(stage, Program()
-                                  .Execute(PageAt(kHypervisor))
-                                  .Write64(at, EntryOf(of_directory ? kOtherTable : kOtherData))
-                                  .Execute(PageAt(kHypervisor))));
+  for (const Change& change : kChanges) {
+    ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
+    Program program;
+    std::vector<std::size_t> reads;
+    const auto store_and_flush = [&](uint64_t page, HypervisorCall flush, uint64_t a0,
+                                     uint64_t a1) {
+      Ask(program, HypervisorCall::kStore, EntryAt(change.table).value, EntryOf(page));
+      Ask(program, flush, a0, a1).Read64(kWindow);
+      reads.push_back(program.last());
+    };
+    program.Read64(kWindow);
+    store_and_flush(change.to, HypervisorCall::kFlush, 0, 0);
+    store_and_flush(change.from, HypervisorCall::kInvalidate, kWindow.value, kFirstAsid);
+    store_and_flush(change.to, HypervisorCall::kNewAsid, 0, 0);
+    ASSERT_OK(stage.LoadReader(program));
 
     ASSERT_THAT(stage.cpu.Run(), IsDone());
 
-    ASSERT_EQ(stage.cpu.result(0).status, guest::OpStatus::kOk)
-        << ToString(stage.cpu.result(0)) << ExitCode(stage);
-    EXPECT_EQ(ExitCode(stage), kVmmcall);
-    EXPECT_EQ(stage.cpu.result(0).value, LowHalf(MarkOf(kData)));
-    EXPECT_EQ(stage.cpu.result(2).value, LowHalf(MarkOf(kOtherData)));
+    EXPECT_EQ(stage.cpu.result(0).value, MarkOf(kData));
+    EXPECT_EQ(stage.cpu.result(reads[0]).value, MarkOf(kOtherData)) << "after a flush";
+    EXPECT_EQ(stage.cpu.result(reads[1]).value, MarkOf(kData)) << "after INVLPGA";
+    EXPECT_EQ(stage.cpu.result(reads[2]).value, MarkOf(kOtherData)) << "with another ASID";
   }
 }
+
+// An entry that is not there is a nested page fault of the hypervisor, which learns of the access
+// and its address; once the entry is there, the access needs no flush.
+KCT_TEST(ShadowNested, AnAbsentEntryIsForTheHypervisor, "SHADOW-20", "SHADOW-17") {
+  constexpr uint64_t kWrite = 1 << 1, kUser = 1 << 2, kFinal = uint64_t{1} << 32;
+  for (const uint64_t table : {kNestedPointers, kDirectory, kTable}) {
+    for (const bool write : {false, true}) {
+      const uint64_t index = table == kNestedPointers ? kInnerWindow.value >> 30 : kTheEntry;
+      ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
+      ASSERT_OK_AND_ASSIGN(GuestCpu writer, stage.machine.AddCpu());
+      const uint64_t entry = stage.EntryNow(table, index);
+      stage.Write(table, index, 0);
+      Program access;
+      write ? access.AtomicAdd(kWindow, 0) : access.Read64(kWindow);
+      ASSERT_OK(stage.LoadReader(access));
+      ASSERT_OK(writer.Load(Program().Write64(EntryAt(table, index), entry)));
+
+      ASSERT_THAT(stage.cpu.Run(), IsOut(guest::kHypervisorPort));
+      const NestedStage::NestedFault fault = stage.LastNestedFault(stage.cpu);
+      EXPECT_EQ(fault.exit_code, uint64_t{GUEST_EXIT_NESTED_PAGE_FAULT});
+      EXPECT_EQ(fault.address, kInnerWindow.value);
+      EXPECT_EQ(fault.error, kFinal | kUser | (write ? kWrite : 0)) << "table " << table;
+
+      ASSERT_THAT(writer.Run(), IsDone());
+      ASSERT_THAT(stage.cpu.Run(), IsDone());
+      EXPECT_EQ(stage.cpu.result(0).value, MarkOf(kData)) << "table " << table;
+    }
+  }
+}
+
+// A write that an entry does not allow is one, too.
+KCT_TEST(ShadowNested, AWriteByAReadOnlyEntryIsForTheHypervisor, "SHADOW-20") {
+  constexpr uint64_t kPresent = 1 << 0, kWrite = 1 << 1, kUser = 1 << 2, kFinal = uint64_t{1} << 32,
+                     kWritable = 1 << 1;
+  ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
+  stage.Write(kTable, kTheEntry, EntryOf(kData) & ~kWritable);
+  Program program;
+  program.Read64(kWindow).Write64(kWindow, 7);
+  Ask(program, HypervisorCall::kNewAsid).Read64(kWindow);
+  ASSERT_OK(stage.LoadReader(program));
+
+  ASSERT_THAT(stage.cpu.Run(), IsOut(guest::kHypervisorPort));
+  const NestedStage::NestedFault fault = stage.LastNestedFault(stage.cpu);
+  EXPECT_EQ(stage.cpu.result(0).value, MarkOf(kData));
+  EXPECT_EQ(fault.exit_code, uint64_t{GUEST_EXIT_NESTED_PAGE_FAULT});
+  EXPECT_EQ(fault.error, kFinal | kUser | kWrite | kPresent);
+  EXPECT_EQ(stage.Word(kData), MarkOf(kData));
+
+  ASSERT_OK_AND_ASSIGN(GuestCpu writer, stage.machine.AddCpu());
+  ASSERT_OK(writer.Load(Program().Write64(EntryAt(kTable), EntryOf(kData))));
+  ASSERT_THAT(writer.Run(), IsDone());
+  stage.FlushAtNextVmrun(stage.cpu);
+  ASSERT_THAT(stage.cpu.Run(), IsDone());
+  EXPECT_EQ(stage.cpu.result(3).value, 7u);
+}
+
+// --- tables --------------------------------------------------------------------------------------
 
 // A hypervisor walks tables that its guest uses as well: the CPU's own walk, which counts as a
 // write, lets KVM drop its shadow pages of them, and nothing is emulated.
 KCT_TEST(ShadowNested, MaySharePageTablesWithTheInnerGuest, "SHADOW-08") {
-  ASSERT_OK_AND_ASSIGN(Stage stage, MakeHypervisor());
-  ASSERT_OK(LoadHypervisor(stage, Program()
-                                      .Read64(kWindow + kPage)
-                                      .Execute(PageAt(kHypervisor))
-                                      .Out(kStop, 0)
-                                      .ReloadCr3()
-                                      .Read64(kWindow + kPage)
-                                      .Out(kStop, 0)
-                                      .Execute(PageAt(kHypervisor))));
+  constexpr Gpa kOwnWindow = kWindow + 512_GiB;
+  ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
+  ASSERT_OK_AND_ASSIGN(GuestCpu hypervisor, stage.machine.AddCpu());
+  stage.Enter(EntryOf(kPointers), 1);
+  ASSERT_OK(stage.LoadReader(Program().Read64(kWindow).Out(kStop, 0).Read64(kWindow)));
+  ASSERT_OK(hypervisor.Load(
+      Program().Read64(kOwnWindow).Out(kStop, 0).ReloadCr3().Read64(kOwnWindow)));
+  ASSERT_THAT(hypervisor.Run(), IsOut(kStop));
   ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
-  ASSERT_EQ(ExitCode(stage), kVmmcall);
-  EXPECT_EQ(stage.cpu.result(1).value, LowHalf(MarkOf(kData)));
+  EXPECT_EQ(stage.cpu.result(0).value, MarkOf(kData));
   const uint64_t zapped = stage.Count("mmu_shadow_zapped");
-  const uint64_t emulated = stage.CountOfVcpu("pf_emulate");
+  ASSERT_OK_AND_ASSIGN(const uint64_t emulated, hypervisor.vcpu().Statistic("pf_emulate"));
 
-  ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
+  ASSERT_THAT(hypervisor.Run(), IsDone());
 
-  EXPECT_EQ(stage.cpu.result(4).value, MarkOf(kData));
+  EXPECT_EQ(hypervisor.result(0).value, MarkOf(kData));
+  EXPECT_EQ(hypervisor.result(3).value, MarkOf(kData));
   EXPECT_GT(stage.Count("mmu_shadow_zapped"), zapped);
-  EXPECT_EQ(stage.CountOfVcpu("pf_emulate"), emulated);
+  ASSERT_OK_AND_ASSIGN(const uint64_t emulated_then, hypervisor.vcpu().Statistic("pf_emulate"));
+  EXPECT_EQ(emulated_then, emulated);
   ASSERT_THAT(stage.cpu.Run(), IsDone());
-  EXPECT_EQ(stage.cpu.result(6).value, LowHalf(MarkOf(kData)));
+  EXPECT_EQ(stage.cpu.result(2).value, MarkOf(kData));
 }
+
+// Tables that are in no slot any more translate nothing: the access is a nested page fault of the
+// hypervisor, and finds its memory once the slot is back.
+KCT_TEST(ShadowNested, TablesWithoutASlotAreForTheHypervisor, "SHADOW-21", "SHADOW-20") {
+  ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
+  ASSERT_OK_AND_ASSIGN(const Memslot tables,
+                       stage.vm.AddMemslot({.gpa = 2_GiB_gpa, .size = kPage}));
+  tables.memory().Word({0}) = EntryOf(kTable);
+  stage.Write(kNestedPointers, kInnerWindow.value >> 30, tables.gpa().value | kEntryFlags);
+  ASSERT_OK(stage.LoadReader(Program().Read64(kWindow).Out(kStop, 0).Read64(kWindow)));
+  ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
+  EXPECT_EQ(stage.cpu.result(0).value, MarkOf(kData));
+
+  ASSERT_THAT(tables.Delete(), Succeeds());
+  ASSERT_THAT(stage.cpu.Run(), IsOut(guest::kHypervisorPort));
+  const NestedStage::NestedFault fault = stage.LastNestedFault(stage.cpu);
+  EXPECT_EQ(fault.exit_code, uint64_t{GUEST_EXIT_NESTED_PAGE_FAULT});
+  EXPECT_EQ(fault.address, kInnerWindow.value);
+
+  ASSERT_THAT(tables.Restore(), Succeeds());
+  ASSERT_THAT(stage.cpu.Run(), IsDone());
+  EXPECT_EQ(stage.cpu.result(2).value, MarkOf(kData));
+}
+
+// --- data ----------------------------------------------------------------------------------------
 
 // Memory that goes away under the inner guest is MMIO at the hypervisor's address, and memory again
 // once it is back.
 KCT_TEST(ShadowNested, ADeletedSlotIsMmioUnderTheInnerGuest, "SHADOW-19") {
-  ASSERT_OK_AND_ASSIGN(Stage stage, MakeHypervisor());
-  ASSERT_OK_AND_ASSIGN(const Memslot other, stage.vm.AddMemslot({.gpa = 2_GiB_gpa, .size = kPage}));
-  other.memory().Word({0}) = MarkOf(kOtherData);
-  stage.Write(kTable, kInnerData, other.gpa().value | kEntryFlags);
-  const Gpa run = PageAt(kHypervisor);
-  ASSERT_OK(LoadHypervisor(
-      stage, Program().Execute(run).Out(kStop, 0).Execute(run).Out(kStop, 0).Execute(run)));
+  ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
+  ASSERT_OK_AND_ASSIGN(const Memslot data, stage.AddData(1));
+  ASSERT_OK(stage.LoadReader(
+      Program().Read64(kWindow).Out(kStop, 0).Read64(kWindow).Out(kStop, 0).Read64(kWindow)));
   ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
-  EXPECT_EQ(stage.cpu.result(0).value, LowHalf(MarkOf(kOtherData)));
+  EXPECT_EQ(stage.cpu.result(0).value, MarkOf(0));
 
-  ASSERT_THAT(other.Delete(), Succeeds());
-  ASSERT_THAT(stage.cpu.Run(), IsMmioRead(other.gpa()));
+  ASSERT_THAT(data.Delete(), Succeeds());
+  ASSERT_THAT(stage.cpu.Run(), IsMmioRead(data.gpa()));
   stage.cpu.AnswerMmio(0x1234);
   ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
   EXPECT_EQ(stage.cpu.result(2).value, 0x1234u);
 
-  ASSERT_THAT(other.Restore(), Succeeds());
+  ASSERT_THAT(data.Restore(), Succeeds());
   ASSERT_THAT(stage.cpu.Run(), IsDone());
-  EXPECT_EQ(stage.cpu.result(4).value, LowHalf(MarkOf(kOtherData)));
+  EXPECT_EQ(stage.cpu.result(4).value, MarkOf(0));
+}
+
+// So is a write to a read-only slot; what the inner guest reads there is memory.
+KCT_TEST(ShadowNested, AWriteToAReadOnlySlotIsMmio, "SHADOW-21") {
+  ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
+  ASSERT_OK_AND_ASSIGN(const Memslot data, stage.AddData(1, KVM_MEM_READONLY));
+  ASSERT_OK(stage.LoadReader(Program().Read64(kWindow).Write64(kWindow, 9).Read64(kWindow)));
+
+  ASSERT_THAT(stage.cpu.Run(), IsMmioWrite(data.gpa(), 9u));
+  ASSERT_THAT(stage.cpu.Run(), IsDone());
+
+  EXPECT_EQ(stage.cpu.result(0).value, MarkOf(0));
+  EXPECT_EQ(stage.cpu.result(2).value, MarkOf(0));
+}
+
+// What the inner guest writes is in the log of the slot that it lands in, also what it writes by an
+// entry that it used before logging began.
+KCT_TEST(ShadowNested, WhatItWritesIsInTheDirtyLog, "SHADOW-22") {
+  ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
+  ASSERT_OK_AND_ASSIGN(Memslot data, stage.AddData(4));
+  const auto write = [](Program& program, std::initializer_list<uint64_t> pages) {
+    for (const uint64_t page : pages) program.Write64(kWindow + Pages(page), page);
+    program.Out(kStop, 0);
+  };
+  const auto log = [&] {
+    uint64_t bits = 0;
+    EXPECT_THAT(stage.vm.GetDirtyLog(data.id(), &bits), Succeeds());
+    return bits;
+  };
+  Program program;
+  write(program, {0, 1, 2, 3});
+  write(program, {0, 2});
+  write(program, {});
+  write(program, {2, 3});
+  ASSERT_OK(stage.LoadReader(program));
+  ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
+  ASSERT_THAT(data.SetFlags(KVM_MEM_LOG_DIRTY_PAGES), Succeeds());
+
+  for (const uint64_t written : {0b0101u, 0u, 0b1100u}) {
+    ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
+    EXPECT_EQ(log(), written);
+  }
+}
+
+// What the host puts in the place of a page is what the inner guest sees; where there is nothing,
+// KVM_RUN fails with EFAULT, and the access takes place once there is something.
+KCT_TEST(ShadowNested, WhatTheHostPutsThereIsSeen, "SHADOW-23") {
+  ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
+  ASSERT_OK_AND_ASSIGN(const Memslot data, stage.AddData(1));
+  Program program;
+  program.LoopStart().Read64(kWindow).Out(kStop, 0).RepeatUntilFlag();
+  ASSERT_OK(stage.LoadReader(program));
+  const auto next_read = [&] {
+    EXPECT_THAT(stage.cpu.Run(), IsOut(kStop));
+    return stage.cpu.result(0).value;
+  };
+  EXPECT_EQ(next_read(), MarkOf(0));
+
+  ASSERT_THAT(DropPages(data.hva(), kPage), Succeeds());
+  EXPECT_EQ(next_read(), 0u);
+
+  ASSERT_THAT(Unmap(data.hva(), kPage), Succeeds());
+  EXPECT_THAT(stage.cpu.Run().call, FailsWith(EFAULT));
+  ASSERT_THAT(MapZeros(data.hva(), kPage), Succeeds());
+  data.memory().Word({0}) = MarkOf(kSource);
+  EXPECT_EQ(next_read(), MarkOf(kSource));
 }
 
 }  // namespace

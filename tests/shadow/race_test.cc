@@ -1,34 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One vCPU writes the guest's page tables while another walks them.
+// One vCPU writes the guest's page tables while another walks them: those of the guest itself, or
+// those by which a hypervisor translates for its guest.
 #include <array>
 #include <optional>
 
+#include "harness/abi/host_memory.h"
+#include "harness/race/page_anchor.h"
 #include "harness/race/race.h"
-#include "tests/shadow/stage.h"
+#include "harness/testing/run_beside.h"
+#include "tests/shadow/nested_stage.h"
 
 namespace kct {
 namespace {
 
+using testing::AnyOf;
+
 class ShadowRace : public RaceTest<Need::kShadow> {};
+class ShadowRaceNested : public RaceTest<Need::kTdp, Need::kCpu, Need::kNestedSvm> {};
 
 constexpr RaceOptions kMeetings{.meetings = 30};
 constexpr uint64_t kWalks = 8;  // of a round
 
+// In each of the two pages: where the walker counts, and a function that says which page it is.
+constexpr Bytes kCounter{8}, kFunction{16};
+
 // A stage with a second vCPU, and what becomes of an entry that changes in each round: the writer
-// lets it lead to the other page, the walker goes through it a few times, and after the round, once
-// the walker has flushed, what it reads must be by the new one.
+// lets it lead to the other page; the walker reads, counts and executes there a few times, with a
+// flush each; and after the round, once it has flushed, what it reads must be by the new one.
+template <typename S>
 class Rounds {
  public:
   enum class Fresh { kNo, kYes };  // whether each round begins without shadow pages
 
   static Result<Rounds> Make(Fresh fresh) {
-    KCT_TRY(Stage stage, Stage::Make());
+    KCT_TRY(S stage, S::Make());
     KCT_TRY(Memslot other, stage.vm.AddMemslot({.gpa = 2_GiB_gpa, .size = kPage}));
     KCT_TRY(GuestCpu writer, stage.machine.AddCpu());
+    for (const uint64_t page : {kData, kOtherData}) {
+      stage.slot.memory().Word(Pages(page) + kFunction) =
+          guest::FunctionReturning(static_cast<uint32_t>(page));
+    }
     return Rounds(std::move(stage), std::move(other), std::move(writer), fresh);
   }
 
-  Stage& stage() { return stage_; }
+  S& stage() { return stage_; }
   GuestCpu& writer() { return writer_; }
 
   Status Prepare() {
@@ -39,7 +54,9 @@ class Rounds {
     }
     Program walks;
     walks.LoopStart().Read64(kWindow).ExpectOneOf(MarkOf(kData), MarkOf(kOtherData));
-    KCT_TRY_STATUS(stage_.cpu.Load(walks.InvalidatePage(kWindow).Repeat(kWalks)));
+    walks.AtomicAdd(kWindow + kCounter, 1);
+    walks.Execute(kWindow + kFunction).ExpectOneOf(kData, kOtherData);
+    KCT_TRY_STATUS(stage_.LoadReader(S::Flush(walks).Repeat(kWalks)));
     return writer_.Load(StoresOfRound());
   }
 
@@ -47,12 +64,18 @@ class Rounds {
   // too.
   Status Judge() {
     if (writer_.result(1).runs == 0) return MakeError("the writer did not come to write");
-    const guest::OpResult met = stage_.cpu.result(0);
-    if (met.unexpected > 0) {
-      return MakeError("the walker read {:#x} while the entry changed", met.unexpected_value);
+    const guest::OpResult met = stage_.cpu.result(0), ran = stage_.cpu.result(2);
+    if (met.unexpected > 0 || ran.unexpected > 0) {
+      return MakeError("while the entry changed the walker read {:#x}, or ran what answers {:#x}",
+                       met.unexpected_value, ran.unexpected_value);
     }
+    counted_ += stage_.cpu.result(1).count;
+    const uint64_t counters = CounterOf(kData) + CounterOf(kOtherData);
+    if (counters != counted_)
+      return MakeError("{} writes, of which {} arrived", counted_, counters);
     ++(met.value == MarkOf(to()) ? found_new_ : found_old_);
-    KCT_TRY_STATUS(stage_.cpu.Load(Program().InvalidatePage(kWindow).Read64(kWindow)));
+    Program look;
+    KCT_TRY_STATUS(stage_.LoadReader(S::Flush(look).Read64(kWindow)));
     const GuestExit guest_exit = stage_.cpu.Run();
     if (!guest_exit.done()) return MakeError("the walker: {}", guest_exit.ToString());
     const uint64_t after = stage_.cpu.result(1).value;
@@ -67,7 +90,7 @@ class Rounds {
   uint32_t found_new() const { return found_new_; }
 
  private:
-  Rounds(Stage stage, Memslot other, GuestCpu writer, Fresh fresh)
+  Rounds(S stage, Memslot other, GuestCpu writer, Fresh fresh)
       : stage_(std::move(stage)),
         other_(std::move(other)),
         writer_(std::move(writer)),
@@ -77,6 +100,9 @@ class Rounds {
   bool back() const { return round_ % 2 != 0; }
   bool of_directory() const { return round_ / 2 % 2 == 0; }
   uint64_t to() const { return back() ? kData : kOtherData; }
+  uint64_t CounterOf(uint64_t page) const {
+    return stage_.slot.memory().Word(Pages(page) + kCounter);
+  }
 
   // What is there once more, which lets KVM forget what it had made of it, and then the new entry.
   Program StoresOfRound() const {
@@ -98,15 +124,17 @@ class Rounds {
     }
   }
 
-  Stage stage_;
+  S stage_;
   Memslot other_;
   GuestCpu writer_;
   Fresh fresh_;
+  uint64_t counted_ = 0;
   uint32_t round_ = 0, found_old_ = 0, found_new_ = 0;
 };
 
-void RaceWriterAgainstWalker(Rounds::Fresh fresh) {
-  ASSERT_OK_AND_ASSIGN(Rounds rounds, Rounds::Make(fresh));
+template <typename S>
+void RaceWriterAgainstWalker(typename Rounds<S>::Fresh fresh) {
+  ASSERT_OK_AND_ASSIGN(Rounds<S> rounds, Rounds<S>::Make(fresh));
   ASSERT_OK(rounds.Prepare());
   Status judged;
   Race race(Seed(), kMeetings);
@@ -130,12 +158,55 @@ void RaceWriterAgainstWalker(Rounds::Fresh fresh) {
 // A write to an entry in use, by a plain, a locked or a string store, is not lost on a vCPU that
 // walks through it meanwhile.
 KCT_TEST(ShadowRace, AWriteToAnEntryInUseIsNotLost, "SHADOW-01", "SHADOW-02") {
-  RaceWriterAgainstWalker(Rounds::Fresh::kNo);
+  RaceWriterAgainstWalker<Stage>(Rounds<Stage>::Fresh::kNo);
 }
 
 // Nor where the walk is the first one since all shadow pages went.
 KCT_TEST(ShadowRace, AWriteThatMeetsTheFirstWalkIsNotLost, "SHADOW-01", "SHADOW-02") {
-  RaceWriterAgainstWalker(Rounds::Fresh::kYes);
+  RaceWriterAgainstWalker<Stage>(Rounds<Stage>::Fresh::kYes);
+}
+
+// Both hold for the entries of a hypervisor whose guest walks, while another vCPU of the hypervisor
+// writes them.
+KCT_TEST(ShadowRaceNested, AWriteToAnEntryInUseIsNotLost, "SHADOW-01", "SHADOW-02") {
+  RaceWriterAgainstWalker<NestedStage>(Rounds<NestedStage>::Fresh::kNo);
+}
+KCT_TEST(ShadowRaceNested, AWriteThatMeetsTheFirstWalkIsNotLost, "SHADOW-01", "SHADOW-02") {
+  RaceWriterAgainstWalker<NestedStage>(Rounds<NestedStage>::Fresh::kYes);
+}
+
+// A walk has found its page, for which it has to wait, and one of the entries that it came by
+// changes meanwhile: once the page is there and the guest has flushed, the new entry counts.
+template <typename S>
+void ChangeAnEntryUnderAWalk() {
+  for (const bool of_directory : {true, false}) {
+    ASSERT_OK_AND_ASSIGN(S stage, S::Make());
+    ASSERT_OK_AND_ASSIGN(GuestCpu writer, stage.machine.AddCpu());
+    const Hva page = stage.slot.hva() + Pages(kData);
+    ASSERT_THAT(DropPages(page, kPage), Succeeds());
+    Program program;
+    ASSERT_OK(stage.LoadReader(S::Flush(program.Read64(kWindow)).Read64(kWindow)));
+    ASSERT_OK(writer.Load(Program().Write64(EntryAt(of_directory ? kDirectory : kTable),
+                                            EntryOf(of_directory ? kOtherTable : kOtherData))));
+    RunBeside run(stage.cpu);
+    ASSERT_OK_AND_ASSIGN(PageAnchor anchor, PageAnchor::At(page));
+    run.Start();
+    ASSERT_REACHED(anchor.WaitReached(), "the walk has come to its page");
+
+    ASSERT_THAT(writer.Run(), IsDone());
+    ReportAnchoredMeeting("an entry changed while a walk by it waited for its page");
+    ASSERT_OK(anchor.Release());
+
+    EXPECT_THAT(run.Finish(), IsDone());
+    EXPECT_THAT(stage.cpu.result(0).value, AnyOf(0u, MarkOf(kOtherData)));
+    EXPECT_EQ(stage.cpu.result(2).value, MarkOf(kOtherData));
+  }
+}
+KCT_TEST(ShadowRace, AnEntryThatChangesUnderAWalkIsReadAgain, "SHADOW-02", "SHADOW-01") {
+  ChangeAnEntryUnderAWalk<Stage>();
+}
+KCT_TEST(ShadowRaceNested, AnEntryThatChangesUnderAWalkIsReadAgain, "SHADOW-02", "SHADOW-01") {
+  ChangeAnEntryUnderAWalk<NestedStage>();
 }
 
 // What a vCPU reads through the window after a flush; none: it did not get there.

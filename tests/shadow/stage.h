@@ -62,11 +62,17 @@ struct Stage : GuestScene {
   uint64_t EntryNow(uint64_t table, uint64_t index = kTheEntry) const {
     return slot.memory().Word(Pages(table) + Bytes{index * kEntry.count});
   }
-  // The entry of the interpreter's root that is for the upper half.
-  void Enter(uint64_t entry) const {
-    constexpr Bytes kRoot{0x2000}, kUpperHalfInRoot{256 * 8};
-    machine.slot().memory().Word(kRoot + kUpperHalfInRoot) = entry;
+  // An entry of the interpreter's root, of those that are for the upper half.
+  void Enter(uint64_t entry, uint64_t number = 0) const {
+    constexpr Bytes kRoot{0x2000};
+    constexpr uint64_t kUpperHalfInRoot = 256;
+    machine.slot().memory().Word(kRoot + kEntry * (kUpperHalfInRoot + number)) = entry;
   }
+
+  // Makes `program` the next thing that who reads through the window does.
+  Status LoadReader(const Program& program) { return cpu.Load(program); }
+  // What the architecture wants once an entry has changed: one operation of such a program.
+  static Program& Flush(Program& program) { return program.InvalidatePage(kWindow); }
 
   // A statistic of the VM, or of its vCPU.
   uint64_t Count(std::string_view name) const { return ValueOf(vm.Statistic(name)); }
