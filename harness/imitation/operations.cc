@@ -135,10 +135,12 @@ void NoteMapped(Vm& vm, uint32_t space, Gpa page, const Backing& backing) {
 // long compared with what a guest does.
 constexpr int kGracePeriod = 8;
 
-model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
-  Pending call(op);
+namespace {
+
+// Goes on with an operation until `enough`.
+void Continue(Stay& stay, Vm& vm, Pending& call, bool (*enough)(const Pending&)) {
   const uint64_t invalidations = stay.world().pages.invalidations();
-  while (!call.over()) {
+  while (!enough(call)) {
     const bool held = vm.rules.planted.Is(Bug::kUpdateIsHeldByInvalidations) &&
                       call.phase != Phase::kCalled &&
                       invalidations != stay.world().pages.invalidations();
@@ -150,7 +152,31 @@ model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
       for (int i = 0; i < kGracePeriod; ++i) stay.GiveWay();
     }
   }
+}
+
+}  // namespace
+
+Pending Begin(Stay& stay, Vm& vm, const Operation& op) {
+  Pending call(op);
+  Continue(stay, vm, call,
+           [](const Pending& now) { return now.over() || now.phase != Phase::kCalled; });
+  return call;
+}
+
+model::Outcome Finish(Stay& stay, Vm& vm, Pending& call) {
+  Continue(stay, vm, call, [](const Pending& now) { return now.over(); });
   return call.outcome;
+}
+
+model::Outcome Perform(Stay& stay, Vm& vm, const Operation& op) {
+  Pending call(op);
+  return Finish(stay, vm, call);
+}
+
+void AwaitPage(Stay& stay, Vm& vm, const Vcpu& vcpu, Gpa gpa) {
+  const Backing backing = BackingOf(vm, vm.state.SpaceOf(vcpu.number), PageAt(gpa));
+  if (backing.slot == nullptr) return;
+  (void)BringIn(stay, backing, Use::kRead, Interruptible::kYes);
 }
 
 Pending EnterVcpu(Stay& stay, Vm& vm, const Vcpu& vcpu, uint64_t argument,

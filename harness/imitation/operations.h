@@ -13,6 +13,13 @@ namespace kct::imitation {
 
 // An operation that needs no memory: slot updates, settings, logs.
 model::Outcome Perform(Stay& stay, Vm& vm, const model::Operation& op);
+// The same in two parts: its first step, and all others.
+model::Pending Begin(Stay& stay, Vm& vm, const model::Operation& op);
+model::Outcome Finish(Stay& stay, Vm& vm, model::Pending& call);
+
+// Waits for the host page behind `gpa`, if somebody withholds it, as a fault does before it maps
+// it.
+void AwaitPage(Stay& stay, Vm& vm, const Vcpu& vcpu, Gpa gpa);
 
 // Takes the vCPU, as KVM_RUN does first. What it returns is over if KVM_RUN was refused, and else
 // to be given to LeaveVcpu.

@@ -359,10 +359,10 @@ Reached ProgramRunner::Reach(Access& access) {
     if (!gpa) return {.how = Reached::How::kPageFault};
     access.gpa = *gpa;
   }
+  if (access.kind != model::Access::kWrite) return Make(stay_, vm_, vcpu_, access);
+  TrackedWrite tracked(stay_, vm_, vcpu_, access.gpa, access.width);
   const Reached reached = Make(stay_, vm_, vcpu_, access);
-  if (reached.how == Reached::How::kMemory && access.kind == model::Access::kWrite) {
-    TrackWrite(stay_, vm_, vcpu_, access.gpa, access.width);
-  }
+  if (reached.how == Reached::How::kMemory) tracked.Written();
   return reached;
 }
 

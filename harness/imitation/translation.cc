@@ -48,48 +48,100 @@ model::Operation OfEntry(model::Kind kind, const Vcpu& vcpu, Gpa at) {
   return op;
 }
 
-// The entry that the vCPU translates by. What is not present has no copy: it is looked at again.
-std::optional<uint64_t> EntryInUse(Stay& stay, Vm& vm, const Vcpu& vcpu, Gpa at) {
-  for (;;) {
-    const model::ShadowedEntry* const known = Find(vm, at);
-    if (known == nullptr || known->shadow == 0) {
-      const std::optional<uint64_t> entry = InMemory(vm, vcpu, at);
-      if (!entry || (*entry & kPresent) == 0) {
-        if (stay.world().Planted(model::Bug::kAbsentEntryIsKept)) vm.absent.insert(at);
-        return std::nullopt;
-      }
-      if (vm.absent.contains(at)) return std::nullopt;
-      if (known == nullptr || (known->guest & kPresent) == 0) Announce(vm, at, *entry);
-    }
-    const uint64_t entry = Perform(stay, vm, OfEntry(model::Kind::kTranslate, vcpu, at)).value;
-    if ((entry & kPresent) != 0) return entry;
+// Whether there is an entry to translate by, in memory or a copy. What is not present has no copy:
+// it is looked at again.
+bool IsPresent(Stay& stay, Vm& vm, const Vcpu& vcpu, Gpa at) {
+  const model::ShadowedEntry* const known = Find(vm, at);
+  if (known != nullptr && known->shadow != 0) return true;
+  const std::optional<uint64_t> entry = InMemory(vm, vcpu, at);
+  if (!entry || (*entry & kPresent) == 0) {
+    if (stay.world().Planted(model::Bug::kAbsentEntryIsKept)) vm.absent.insert(at);
+    return false;
   }
+  if (vm.absent.contains(at)) return false;
+  if (known == nullptr || (known->guest & kPresent) == 0) Announce(vm, at, *entry);
+  return true;
+}
+
+uint64_t FoundBy(const model::Pending& translation) {
+  return translation.over() ? translation.outcome.value : translation.found;
+}
+
+// A walk down the guest's tables: what it has found of each level, and where that leads.
+struct Walk {
+  std::vector<model::Pending> levels;
+  std::optional<Gpa> target;  // none: an entry is not present
+};
+
+Walk WalkDown(Stay& stay, Vm& vm, const Vcpu& vcpu, uint64_t address) {
+  Walk walk;
+  uint64_t table = vcpu.sregs.cr3 & kAddressMask;
+  for (const int shift : kShifts) {
+    const uint64_t below = (uint64_t{1} << shift) - 1;
+    const Gpa at{table + (address >> shift & 511) * kEntrySize};
+    if (!IsPresent(stay, vm, vcpu, at)) return walk;
+    walk.levels.push_back(Begin(stay, vm, OfEntry(model::Kind::kTranslate, vcpu, at)));
+    const uint64_t entry = FoundBy(walk.levels.back());
+    table = entry & kAddressMask;
+    const bool is_page = shift == kShifts.back() || (entry & kLargePage) != 0;
+    if (is_page) {
+      walk.target = Gpa{(table & ~below) | (address & below)};
+      return walk;
+    }
+  }
+  return walk;
+}
+
+// Lets the copies of all entries be made. Whether each is still what the walk has found.
+bool Settle(Stay& stay, Vm& vm, Walk& walk) {
+  bool same = true;
+  for (model::Pending& level : walk.levels) {
+    const uint64_t found = FoundBy(level);
+    same = Finish(stay, vm, level).value == found && (found & kPresent) != 0 && same;
+  }
+  return same;
 }
 
 }  // namespace
 
+// As KVM does it: the walk comes first, then the page, for which it may have to wait, and then the
+// copies, with another look at each entry.
 std::optional<Gpa> Translate(Stay& stay, Vm& vm, const Vcpu& vcpu, uint64_t address) {
-  uint64_t table = vcpu.sregs.cr3 & kAddressMask;
-  for (const int shift : kShifts) {
-    const uint64_t below = (uint64_t{1} << shift) - 1;
-    const auto entry = EntryInUse(stay, vm, vcpu, {table + (address >> shift & 511) * kEntrySize});
-    if (!entry) return std::nullopt;
-    table = *entry & kAddressMask;
-    const bool is_page = shift == kShifts.back() || (*entry & kLargePage) != 0;
-    if (is_page) return Gpa{(table & ~below) | (address & below)};
+  for (;;) {
+    Walk walk = WalkDown(stay, vm, vcpu, address);
+    const bool in_use = std::all_of(walk.levels.begin(), walk.levels.end(),
+                                    [](const model::Pending& level) { return level.over(); });
+    if (!in_use && walk.target) AwaitPage(stay, vm, vcpu, *walk.target);
+    if (Settle(stay, vm, walk)) return walk.target;
   }
-  return std::nullopt;
 }
 
-void TrackWrite(Stay& stay, Vm& vm, const Vcpu& vcpu, Gpa gpa, uint32_t width) {
-  const uint64_t end = gpa.value + width;
-  for (Gpa at{gpa.value & ~(kEntrySize - 1)}; at.value < end; at = at + Bytes{kEntrySize}) {
-    const bool first = at.value <= gpa.value;
-    const bool missed = !first && stay.world().Planted(model::Bug::kNextEntryIsMissed);
-    if (missed || Find(vm, at) == nullptr) continue;
-    model::Operation op = OfEntry(model::Kind::kWritePageTable, vcpu, at);
-    op.value = InMemory(vm, vcpu, at).value_or(0);
-    Perform(stay, vm, op);
+TrackedWrite::TrackedWrite(Stay& stay, Vm& vm, const Vcpu& vcpu, Gpa gpa, uint32_t width)
+    : stay_(stay), vm_(vm), vcpu_(vcpu), gpa_(gpa), width_(width) {
+  if (LooksFirst()) Look();
+}
+
+void TrackedWrite::Written() {
+  if (!LooksFirst()) Look();
+  for (model::Pending& write : writes_) {
+    write.op.value = InMemory(vm_, vcpu_, {write.op.address}).value_or(0);
+    Finish(stay_, vm_, write);
+  }
+}
+
+bool TrackedWrite::LooksFirst() const {
+  return stay_.world().Planted(model::Bug::kTrackingLooksBeforeTheWrite);
+}
+
+void TrackedWrite::Look() {
+  const uint64_t end = gpa_.value + width_;
+  for (Gpa at{gpa_.value & ~(kEntrySize - 1)}; at.value < end; at = at + Bytes{kEntrySize}) {
+    const bool first = at.value <= gpa_.value;
+    const bool missed = !first && stay_.world().Planted(model::Bug::kNextEntryIsMissed);
+    if (missed || Find(vm_, at) == nullptr) continue;
+    model::Operation op = OfEntry(model::Kind::kWritePageTable, vcpu_, at);
+    op.value = InMemory(vm_, vcpu_, at).value_or(0);
+    writes_.push_back(Begin(stay_, vm_, op));
   }
 }
 

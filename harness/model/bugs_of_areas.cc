@@ -76,11 +76,6 @@ const std::vector<BehaviourBug>& AreaBugs() {
        "private pages outlive the slot"},
       {Bug::kPrivatePagesOutliveConversion, "private-pages-outlive-conversion", "TDX-32",
        "a page that was shared meanwhile needs no new acceptance"},
-      // --- shadow paging
-      {Bug::kTrackingLooksBeforeTheWrite, "tracking-looks-before-the-write", "SHADOW-02",
-       "the writer looks for copies before its write"},
-      {Bug::kShadowedEntryIsNotReread, "shadowed-entry-is-not-reread", "SHADOW-02",
-       "a new copy is made of what was read before it was announced"},
       // --- mmu notifiers
       {Bug::kDroppedPageStays, "dropped-page-stays", "MN-04",
        "the guest finds what MADV_DONTNEED has dropped"},

@@ -7,6 +7,10 @@ const std::vector<BehaviourBug>& ShadowBugs() {
   static const std::vector<BehaviourBug> bugs = {
       {Bug::kTrackingZapsNothing, "tracking-zaps-nothing", "SHADOW-01",
        "a write to a page table leaves KVM's copy alone"},
+      {Bug::kTrackingLooksBeforeTheWrite, "tracking-looks-before-the-write", "SHADOW-02",
+       "the writer looks for copies before its write"},
+      {Bug::kShadowedEntryIsNotReread, "shadowed-entry-is-not-reread", "SHADOW-02",
+       "a new copy is made of what was read before it was announced"},
       {Bug::kShadowPagesOutliveTheSlots, "shadow-pages-outlive-the-slots", "SHADOW-13",
        "copies of page-table entries outlive the end of all other mappings"},
       {Bug::kAbsentEntryIsKept, "absent-entry-is-kept", "SHADOW-17",

@@ -44,11 +44,21 @@ std::optional<Missing> LacksMmioTurn() {
                  fmt::format("in {} the age of MMIO entries takes minutes to come round", release)};
 }
 
-// The parameter is a number on newer kernels, a bool on older ones.
+// A switch of a module is a number in some kernels, a letter in others.
+bool IsOn(const std::string& parameter) { return parameter == "1" || parameter == "Y"; }
+
 std::optional<Missing> LacksNestedSvm() {
   const std::string nested = ModuleParameter("kvm_amd", "nested");
-  if (nested == "1" || nested == "Y") return std::nullopt;
+  if (IsOn(nested)) return std::nullopt;
   return Missing{"no-nested-svm", fmt::format("kvm_amd.nested reads '{}'", nested)};
+}
+
+std::optional<Missing> LacksApicv() {
+  const std::string avic = ModuleParameter("kvm_amd", "avic");
+  const std::string apicv = ModuleParameter("kvm_intel", "enable_apicv");
+  if (IsOn(avic) || IsOn(apicv)) return std::nullopt;
+  return Missing{"no-apicv",
+                 fmt::format("kvm_amd.avic reads '{}', kvm_intel.enable_apicv '{}'", avic, apicv)};
 }
 
 std::optional<Missing> LacksTwoNodes() {
@@ -136,6 +146,7 @@ std::optional<Missing> Lacks(Need need) {
   if (need == Need::kShadow) return LacksPaging(Paging::kShadow);
   if (need == Need::kMmioTurn) return LacksMmioTurn();
   if (need == Need::kNestedSvm) return LacksNestedSvm();
+  if (need == Need::kApicv) return LacksApicv();
   if (need == Need::kTwoNodes) return LacksTwoNodes();
   if (need == Need::kRoot) {
     if (CurrentHost().ShowsTheKernel()) return std::nullopt;

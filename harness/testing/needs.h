@@ -29,6 +29,7 @@ enum class Need {
   kManualLog,    // KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2
   kSmm,          // system management mode
   kNestedSvm,    // guests that may be hypervisors, with AMD's virtualization
+  kApicv,        // interrupts of guests that the CPU delivers: AVIC, APICv
   kMmioTurn,     // the age of MMIO entries comes round in a time one can wait for
   kRoot,         // kernel stacks, module parameters
   kFrames,       // physical frames of pages

@@ -188,14 +188,18 @@ KCT_TEST(ShadowLitmus, AStoreMeetsTheEndOfTheLastShadowPage, "SHADOW-03", "SHADO
   Play<Stage>(Edge::kLast, FlatWriter::By::kMove, "end of shadow pages against store");
 }
 
-// The same three for the tables of a hypervisor, whose guest makes the first shadow page.
+// A hypervisor's store that meets the first shadow page, which its guest makes, is not lost.
 KCT_TEST(ShadowLitmusNested, AStoreMeetsTheFirstShadowPage, "SHADOW-02", "SHADOW-01") {
   Play<NestedStage>(Edge::kFirst, FlatWriter::By::kMove, "first nested walk against store");
 }
+
+// Nor is an atomic one.
 KCT_TEST(ShadowLitmusNested, AnExchangeMeetsTheFirstShadowPage, "SHADOW-02", "SHADOW-01") {
   Play<NestedStage>(Edge::kFirst, FlatWriter::By::kLockedExchange,
                     "first nested walk against exchange");
 }
+
+// Nor is one that meets the end of the last.
 KCT_TEST(ShadowLitmusNested, AStoreMeetsTheEndOfTheLastShadowPage, "SHADOW-03", "SHADOW-01") {
   Play<NestedStage>(Edge::kLast, FlatWriter::By::kMove, "end of nested shadow pages against store");
 }

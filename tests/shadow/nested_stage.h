@@ -41,8 +41,8 @@ inline Program& Ask(Program& program, HypervisorCall call, uint64_t a0 = 0, uint
 }
 
 struct NestedStage : Stage {
-  static Result<NestedStage> Make() {
-    KCT_TRY(Stage made, Stage::Make({.pages = kNestedPages}));
+  static Result<NestedStage> Make(uint64_t pages = kNestedPages) {
+    KCT_TRY(Stage made, Stage::Make({.pages = pages}));
     NestedStage stage{std::move(made)};
     const auto image = HypervisorImage();
     KCT_CHECK(image.size() <= kPage.count);

@@ -22,7 +22,7 @@ constexpr std::array kChanges{Change{kDirectory, kTable, kOtherTable},
 
 // The hypervisor changes an entry of its guest's tables, on either level; after a flush, be it of
 // all or of this address, or with another ASID, its guest reads by the new one.
-KCT_TEST(ShadowNested, AChangedEntryIsSeenByTheInnerGuest, "SHADOW-01", "SHADOW-10") {
+KCT_TEST(ShadowNested, AChangedEntryIsSeenByTheInnerGuest, "SHADOW-01", "SHADOW-10", "MN-33") {
   for (const Change& change : kChanges) {
     ASSERT_OK_AND_ASSIGN(NestedStage stage, NestedStage::Make());
     Program program;
@@ -113,8 +113,8 @@ KCT_TEST(ShadowNested, MaySharePageTablesWithTheInnerGuest, "SHADOW-08") {
   ASSERT_OK_AND_ASSIGN(GuestCpu hypervisor, stage.machine.AddCpu());
   stage.Enter(EntryOf(kPointers), 1);
   ASSERT_OK(stage.LoadReader(Program().Read64(kWindow).Out(kStop, 0).Read64(kWindow)));
-  ASSERT_OK(hypervisor.Load(
-      Program().Read64(kOwnWindow).Out(kStop, 0).ReloadCr3().Read64(kOwnWindow)));
+  ASSERT_OK(
+      hypervisor.Load(Program().Read64(kOwnWindow).Out(kStop, 0).ReloadCr3().Read64(kOwnWindow)));
   ASSERT_THAT(hypervisor.Run(), IsOut(kStop));
   ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
   EXPECT_EQ(stage.cpu.result(0).value, MarkOf(kData));

@@ -166,11 +166,12 @@ KCT_TEST(ShadowRace, AWriteThatMeetsTheFirstWalkIsNotLost, "SHADOW-01", "SHADOW-
   RaceWriterAgainstWalker<Stage>(Rounds<Stage>::Fresh::kYes);
 }
 
-// Both hold for the entries of a hypervisor whose guest walks, while another vCPU of the hypervisor
-// writes them.
+// A hypervisor's write to an entry in use is not lost on its guest, which walks on another vCPU.
 KCT_TEST(ShadowRaceNested, AWriteToAnEntryInUseIsNotLost, "SHADOW-01", "SHADOW-02") {
   RaceWriterAgainstWalker<NestedStage>(Rounds<NestedStage>::Fresh::kNo);
 }
+
+// Nor where that walk is the first one.
 KCT_TEST(ShadowRaceNested, AWriteThatMeetsTheFirstWalkIsNotLost, "SHADOW-01", "SHADOW-02") {
   RaceWriterAgainstWalker<NestedStage>(Rounds<NestedStage>::Fresh::kYes);
 }
@@ -202,11 +203,63 @@ void ChangeAnEntryUnderAWalk() {
     EXPECT_EQ(stage.cpu.result(2).value, MarkOf(kOtherData));
   }
 }
+
+// What a walk has found is not used without another look: once its page is there and the guest has
+// flushed, an entry that changed meanwhile counts as it is now.
 KCT_TEST(ShadowRace, AnEntryThatChangesUnderAWalkIsReadAgain, "SHADOW-02", "SHADOW-01") {
   ChangeAnEntryUnderAWalk<Stage>();
 }
+
+// So it is for an inner guest and an entry of its hypervisor.
 KCT_TEST(ShadowRaceNested, AnEntryThatChangesUnderAWalkIsReadAgain, "SHADOW-02", "SHADOW-01") {
   ChangeAnEntryUnderAWalk<NestedStage>();
+}
+
+// A store that KVM emulates waits in the page of its table, which is protected, while a walk makes
+// the first shadow page of that table: it looks for one after it was made, not before.
+template <typename S>
+void WalkUnderAStore() {
+  for (const uint64_t table : {kDirectory, kTable}) {
+    ASSERT_OK_AND_ASSIGN(S stage, S::Make());
+    ASSERT_OK_AND_ASSIGN(GuestCpu writer, stage.machine.AddCpu());
+    const uint64_t new_entry = EntryOf(table == kDirectory ? kOtherTable : kOtherData);
+    Program program;
+    program.Read64(kWindow).Out(kStop, 0);
+    ASSERT_OK(stage.LoadReader(S::Flush(program).Read64(kWindow)));
+    ASSERT_OK(writer.Load(Program().InString(kStop, EntryAt(table), {4}, 4)));
+    ASSERT_EQ(writer.Run().kind, ExitKind::kIo);
+    writer.AnswerIo(static_cast<uint32_t>(new_entry));
+    RunBeside store(writer);
+    const Hva page = stage.slot.hva() + Pages(table);
+    ASSERT_OK_AND_ASSIGN(Userfaultfd uffd,
+                         Userfaultfd::Register(page, kPage, OnFault::kWait, FaultKind::kProtected));
+    ASSERT_THAT(uffd.Protect(page, kPage), Succeeds());
+    store.Start();
+    ASSERT_REACHED(uffd.NextFault(Clock::now() + PageAnchor::kPatience).has_value(),
+                   "the store waits in its page");
+
+    ASSERT_THAT(stage.cpu.Run(), IsOut(kStop));
+    ASSERT_EQ(stage.cpu.result(0).value, MarkOf(kData));
+    EXPECT_FALSE(store.actor().Done());
+    ReportAnchoredMeeting("a table was walked for the first time while a store to it waited");
+    ASSERT_THAT(uffd.Unprotect(page, kPage), Succeeds());
+
+    EXPECT_THAT(store.Finish(), IsDone());
+    ASSERT_EQ(stage.EntryNow(table), new_entry);
+    EXPECT_THAT(stage.cpu.Run(), IsDone());
+    EXPECT_EQ(stage.cpu.result(3).value, MarkOf(kOtherData)) << "table " << table;
+  }
+}
+
+// A store looks for shadow pages once it is made, not before: it finds one that was made while it
+// waited.
+KCT_TEST(ShadowRace, AStoreLooksForShadowPagesOnceItIsMade, "SHADOW-02", "SHADOW-01") {
+  WalkUnderAStore<Stage>();
+}
+
+// So does one of a hypervisor to an entry of its guest's.
+KCT_TEST(ShadowRaceNested, AStoreLooksForShadowPagesOnceItIsMade, "SHADOW-02", "SHADOW-01") {
+  WalkUnderAStore<NestedStage>();
 }
 
 // What a vCPU reads through the window after a flush; none: it did not get there.

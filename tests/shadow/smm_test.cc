@@ -93,7 +93,8 @@ KCT_TEST(ShadowSmm, AWriteFromThereIsTracked, "SHADOW-12", "SHADOW-01") {
 
 // What a vCPU writes outside of it to tables that are in use there counts when they are used again.
 KCT_TEST(ShadowSmm, AWriteToTablesOfSmmIsTracked, "SHADOW-12", "SHADOW-01") {
-  // A root of 32-bit tables: entries of 4 bytes, each for 4 MiB; the first maps those to themselves.
+  // A root of 32-bit tables: entries of 4 bytes, each for 4 MiB; the first maps those to
+  // themselves.
   constexpr uint64_t kRoot = kCode;
   constexpr uint64_t kItself = kEntryFlags | 1 << 7;
   constexpr Gpa kThere = 1_GiB_gpa;
