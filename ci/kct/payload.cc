@@ -57,7 +57,10 @@ Result<std::string> MakePayload(const Kernel& kernel, const std::filesystem::pat
   for (const std::filesystem::path& program : programs) {
     KCT_TRY_STATUS(AddProgram(files, program));
   }
-  KCT_TRY(const std::vector<LoadedModule> modules, ModulesInLoadOrder(kernel, {"kvm", "kvm-amd"}));
+  std::vector<std::string> wanted = {"kvm", "kvm-amd"};
+  // Tests swap to disks in memory, where the kernel has them.
+  if (ModuleFiles(kernel).contains("zram")) wanted.insert(wanted.begin(), "zram");
+  KCT_TRY(const std::vector<LoadedModule> modules, ModulesInLoadOrder(kernel, wanted));
   std::string order;
   for (const LoadedModule& module : modules) {
     files.AddFile(fmt::format("/modules/{}.ko", module.name), module.bytes, 0644);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The initramfs of a run: PID 1, the test binaries, the modules of KVM.
+// The initramfs of a run: PID 1, the test binaries, the modules of KVM and of what tests need.
 #pragma once
 
 #include <filesystem>

@@ -56,10 +56,10 @@ std::vector<std::string> QemuCommand(const VmOptions& options,
   // tsc=reliable: no watchdog finds the TSC unstable because the host let the VM wait, and patches
   // code for it, which QEMU gets wrong now and then (docs/design/runner.md).
   // maxcpus=1: PID 1 starts the other CPUs once nothing patches code any more, for the same reason.
-  // numa_balancing=disable: else the kernel unmaps pages of the test now and then, to see who uses
-  // them.
+  // numa_balancing=enable: switching it on later would patch code, too. PID 1 sees to it that no
+  // memory is scanned unless a test wants it (ci/vm/init/system.h).
   std::string kernel_arguments =
-      "console=ttyS0 quiet panic=-1 tsc=reliable maxcpus=1 numa_balancing=disable";
+      "console=ttyS0 quiet panic=-1 tsc=reliable maxcpus=1 numa_balancing=enable";
   if (!options.kernel_arguments.empty()) kernel_arguments += " " + options.kernel_arguments;
   // What stands behind -- the kernel hands to PID 1, which obeys it.
   if (options.determinism) {

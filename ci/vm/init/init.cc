@@ -87,6 +87,7 @@ void Init::ComeUp() {
   if (log) kernel_log_ = std::move(log).value();
   if (place_ == Place::kVm) {
     MakeTheKernelTalk();
+    KeepMemoryFromScans();
     const Modules::Answer loaded = Modules().LoadAll();
     if (loaded.error != Errno(0)) port_.Say("B {}", loaded.what);
     Hold();

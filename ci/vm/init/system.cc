@@ -2,6 +2,7 @@
 #include "ci/vm/init/system.h"
 
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -55,6 +56,11 @@ void MountAll() {
 void MakeTheKernelTalk() {
   WriteKnob("/proc/sys/kernel/printk", "7");
   WriteKnob("/proc/sys/kernel/hung_task_timeout_secs", "30");
+}
+
+void KeepMemoryFromScans() {
+  syscall(SYS_set_mempolicy, MPOL_LOCAL, nullptr, 0);  // fails where there are no nodes
+  WriteKnob("/sys/kernel/debug/sched/numa_balancing/scan_delay_ms", "100");
 }
 
 Result<UniqueFd> HoldVm() {

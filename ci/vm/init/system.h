@@ -13,6 +13,11 @@ void MountAll();
 // Sends every kernel message to the console, and has hung tasks reported after 30 s.
 void MakeTheKernelTalk();
 
+// Keeps NUMA balancing from taking pages away to see who uses them: it leaves alone what has a
+// policy, and from here on every program has the one by which memory is handed out anyway. A test
+// that wants to be scanned drops it, and does not wait long.
+void KeepMemoryFromScans();
+
 // An empty KVM VM.
 //
 // PID 1 keeps one open all the time: creating the first and closing the last VM of a system
