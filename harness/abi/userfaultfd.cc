@@ -37,10 +37,25 @@ struct uffdio_move {
 #ifndef UFFD_FEATURE_POISON
 #define UFFD_FEATURE_POISON (1 << 14)
 #endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#endif
 #ifndef UFFD_FEATURE_MOVE
 #define UFFD_FEATURE_MOVE (1 << 16)
 #endif
+#ifndef UFFDIO_RWPROTECT
+struct uffdio_rwprotect {
+  struct uffdio_range range;
+  __u64 mode;
+};
+#define UFFDIO_RWPROTECT _IOWR(UFFDIO, 0x09, struct uffdio_rwprotect)
+#define UFFDIO_RWPROTECT_MODE_RWP (__u64{1} << 0)
+#define UFFDIO_REGISTER_MODE_RWP (__u64{1} << 3)
+#define UFFD_FEATURE_RWP (1 << 17)
+#define UFFD_PAGEFAULT_FLAG_RWP (1 << 3)
+#endif
 static_assert(sizeof(uffdio_poison) == 32 && sizeof(uffdio_move) == 40);
+static_assert(sizeof(uffdio_rwprotect) == 24);
 
 namespace kct {
 namespace {
@@ -48,13 +63,16 @@ namespace {
 uint64_t RegisterModeOf(FaultKind kinds) {
   return (Has(kinds, FaultKind::kMissing) ? UFFDIO_REGISTER_MODE_MISSING : 0) |
          (Has(kinds, FaultKind::kMinor) ? UFFDIO_REGISTER_MODE_MINOR : 0) |
-         (Has(kinds, FaultKind::kProtected) ? UFFDIO_REGISTER_MODE_WP : 0);
+         (Has(kinds, FaultKind::kProtected) ? UFFDIO_REGISTER_MODE_WP : 0) |
+         (Has(kinds, FaultKind::kClosed) ? UFFDIO_REGISTER_MODE_RWP : 0);
 }
 
 // What has to be there; without it the kinds can't be watched.
 uint64_t FeaturesFor(OnFault on_fault, FaultKind kinds) {
   uint64_t features = UFFD_FEATURE_MISSING_SHMEM;
   if (on_fault == OnFault::kSigbus) features |= UFFD_FEATURE_SIGBUS;
+  if (on_fault == OnFault::kNoted) features |= UFFD_FEATURE_WP_ASYNC;
+  if (Has(kinds, FaultKind::kClosed)) features |= UFFD_FEATURE_RWP;
   if (Has(kinds, FaultKind::kMinor)) features |= UFFD_FEATURE_MINOR_SHMEM;
   if (Has(kinds, FaultKind::kProtected)) {
     features |= UFFD_FEATURE_PAGEFAULT_FLAG_WP;
@@ -103,7 +121,8 @@ class Watched final : public WatchedMemory {
 
 PageFault FaultOf(const uffd_msg& message) {
   const uint64_t flags = message.arg.pagefault.flags;
-  const FaultKind kind = (flags & UFFD_PAGEFAULT_FLAG_WP) != 0      ? FaultKind::kProtected
+  const FaultKind kind = (flags & UFFD_PAGEFAULT_FLAG_RWP) != 0     ? FaultKind::kClosed
+                         : (flags & UFFD_PAGEFAULT_FLAG_WP) != 0    ? FaultKind::kProtected
                          : (flags & UFFD_PAGEFAULT_FLAG_MINOR) != 0 ? FaultKind::kMinor
                                                                     : FaultKind::kMissing;
   return {Hva{message.arg.pagefault.address & ~(kPage.count - 1)}, kind};
@@ -156,6 +175,12 @@ int Watched::Issue(const PageOrder& order) const {
       uffdio_writeprotect change{.range = range,
                                  .mode = protect ? uint64_t{UFFDIO_WRITEPROTECT_MODE_WP} : 0};
       return ioctl(fd_.get(), UFFDIO_WRITEPROTECT, &change);
+    }
+    case PageOrder::What::kClose:
+    case PageOrder::What::kOpen: {
+      const bool close = order.what == PageOrder::What::kClose;
+      uffdio_rwprotect change{.range = range, .mode = close ? UFFDIO_RWPROTECT_MODE_RWP : 0};
+      return ioctl(fd_.get(), UFFDIO_RWPROTECT, &change);
     }
     case PageOrder::What::kWake:
       return ioctl(fd_.get(), UFFDIO_WAKE, &range);
@@ -242,6 +267,14 @@ CallRecord Userfaultfd::Protect(Hva page, Bytes size) {
 
 CallRecord Userfaultfd::Unprotect(Hva page, Bytes size) {
   return Order("UFFDIO_WRITEPROTECT off", {PageOrder::What::kUnprotect, page, size});
+}
+
+CallRecord Userfaultfd::Close(Hva page, Bytes size) {
+  return Order("UFFDIO_RWPROTECT on", {PageOrder::What::kClose, page, size});
+}
+
+CallRecord Userfaultfd::Open(Hva page, Bytes size) {
+  return Order("UFFDIO_RWPROTECT off", {PageOrder::What::kOpen, page, size});
 }
 
 CallRecord Userfaultfd::Wake(Hva page, Bytes size) {

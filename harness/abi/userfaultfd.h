@@ -12,6 +12,7 @@
 //   FaultKind::kMissing   Zeros, Copy, Move   Copy, and Zeros; a page that the file does not have
 //   FaultKind::kMinor     -                   Continue; a page that the file has, unmapped here
 //   FaultKind::kProtected Unprotect           Unprotect
+//   FaultKind::kClosed    Open                Open
 #pragma once
 
 #include <memory>
@@ -29,6 +30,7 @@ enum class OnFault {
   kWait,      // the thread waits until the page is there, also inside the kernel
   kSigbus,    // the access fails at once, as if nothing were mapped (UFFD_FEATURE_SIGBUS)
   kUserOnly,  // only accesses made in user mode wait; those of the kernel fail
+  kNoted,     // kProtected: the write is let through and noted (UFFD_FEATURE_WP_ASYNC)
 };
 
 // Which accesses fault; several are combined with |.
@@ -36,6 +38,7 @@ enum class FaultKind : uint8_t {
   kMissing = 1,    // nothing is there
   kMinor = 2,      // the file has the page, this mapping of it does not
   kProtected = 4,  // writes, where Protect() was called
+  kClosed = 8,     // all accesses, where Close() was called; Linux 7.3
 };
 constexpr FaultKind operator|(FaultKind a, FaultKind b) {
   return static_cast<FaultKind>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
@@ -52,7 +55,18 @@ struct PageFault {
 
 // One order to a userfaultfd about [page, page + size).
 struct PageOrder {
-  enum class What { kZeros, kCopy, kContinue, kMove, kPoison, kProtect, kUnprotect, kWake };
+  enum class What {
+    kZeros,
+    kCopy,
+    kContinue,
+    kMove,
+    kPoison,
+    kProtect,
+    kUnprotect,
+    kClose,
+    kOpen,
+    kWake
+  };
   What what;
   Hva page;
   Bytes size;
@@ -94,6 +108,9 @@ class Userfaultfd {
   // Writes fault from now on, and no longer.
   CallRecord Protect(Hva page, Bytes size);
   CallRecord Unprotect(Hva page, Bytes size);
+  // All accesses fault from now on, and no longer.
+  CallRecord Close(Hva page, Bytes size);
+  CallRecord Open(Hva page, Bytes size);
   // Lets who waits try again.
   CallRecord Wake(Hva page, Bytes size);
 

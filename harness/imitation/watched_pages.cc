@@ -64,6 +64,9 @@ Errno WatchedPages::Carry(const PageOrder& order) {
       return {};
     case PageOrder::What::kWake:
       return {};
+    case PageOrder::What::kClose:
+    case PageOrder::What::kOpen:
+      break;  // nothing that the imitation knows
   }
   return Errno(EINVAL);
 }

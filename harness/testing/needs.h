@@ -46,7 +46,13 @@ enum class Need {
   kPoison,        // the right to take pages for faulty
   kUffdProtect,   // userfaultfd that holds up writes of the kernel, too
   kUffdMove,      // UFFDIO_MOVE
+  kUffdClose,     // UFFDIO_RWPROTECT
+  kPagemapScan,   // PAGEMAP_SCAN, of writes that userfaultfd has noted
   kIdlePages,     // pages that can be marked as idle
+  kLosePages,     // pages that may be lost until the machine starts again
+  kZram,          // disks in memory, to swap to and to write to
+  kUprobes,       // breakpoints that the kernel puts into mapped files
+  kNumaScan,      // NUMA balancing, with times that can be set
   kOtherNode,     // a memory node to move pages to
   kBothPagings,   // a run in each paging mode, to be compared (ReportView); nothing of one alone
 };

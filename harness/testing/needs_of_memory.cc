@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "harness/abi/host.h"
 #include "harness/abi/host_memory.h"
 #include "harness/abi/mm_uapi.h"
+#include "harness/abi/pagemap_scan.h"
 #include "harness/base/mapping.h"
 #include "harness/testing/needs.h"
 
@@ -63,6 +65,50 @@ std::optional<Missing> LacksUffd(FaultKind kind) {
   return Missing{"no-uffdio-move", moved.ToString() + "; Linux 6.8 has it"};
 }
 
+std::optional<Missing> LacksUffdClose() {
+  Result<Mapping> page = Mapping::Anonymous(kPage, kPage);
+  if (!page) return Missing{"no-memory", page.error().message};
+  const Result<Userfaultfd> uffd =
+      Userfaultfd::Register(page->hva(), kPage, OnFault::kWait, FaultKind::kClosed);
+  if (uffd) return std::nullopt;
+  return Missing{"no-uffdio-rwprotect", uffd.error().message + "; Linux 7.3 has it"};
+}
+
+std::optional<Missing> LacksPagemapScan() {
+  Result<Mapping> page = Mapping::Anonymous(kPage, kPage);
+  if (!page) return Missing{"no-memory", page.error().message};
+  const Result<Userfaultfd> uffd =
+      Userfaultfd::Register(page->hva(), kPage, OnFault::kNoted, FaultKind::kProtected);
+  if (!uffd) return Missing{"no-pagemap-scan", uffd.error().message + "; Linux 6.7 has it"};
+  const auto written = TakeWrittenPages(page->hva(), kPage);
+  if (written) return std::nullopt;
+  return Missing{"no-pagemap-scan", written.error().message + "; Linux 6.7 has it"};
+}
+
+// A VM of kct's own ends with the run, and what was lost comes back with the next one. Elsewhere
+// somebody has to want it.
+std::optional<Missing> LacksPagesToLose() {
+  std::error_code code;
+  if (std::filesystem::read_symlink("/proc/1/exe", code) == "/init") return std::nullopt;
+  if (std::getenv("KCT_LOSE_PAGES") != nullptr) return std::nullopt;
+  return Missing{"pages-would-be-lost",
+                 "a poisoned page is gone until this machine starts again; KCT_LOSE_PAGES=1 in "
+                 "the environment allows it"};
+}
+
+std::optional<Missing> LacksNumaScan() {
+  constexpr const char* kSwitch = "/proc/sys/kernel/numa_balancing";
+  std::ifstream file(kSwitch);
+  std::string value = "nothing";
+  file >> value;
+  if (value != "1") return Missing{"no-numa-balancing", fmt::format("{} reads {}", kSwitch, value)};
+  if (auto missing = LacksPath("/sys/kernel/debug/sched/numa_balancing/scan_delay_ms",
+                               "no-numa-balancing-times")) {
+    return missing;
+  }
+  return LacksRoot("setting the times of NUMA balancing");
+}
+
 }  // namespace
 
 std::optional<Missing> LacksOfMemory(Need need) {
@@ -95,6 +141,23 @@ std::optional<Missing> LacksOfMemory(Need need) {
       return LacksUffd(FaultKind::kProtected);
     case Need::kUffdMove:
       return LacksUffd(FaultKind::kMissing);
+    case Need::kUffdClose:
+      return LacksUffdClose();
+    case Need::kPagemapScan:
+      return LacksPagemapScan();
+    case Need::kLosePages:
+      return LacksPagesToLose();
+    case Need::kZram:
+      if (auto missing = LacksPath("/sys/class/zram-control/hot_add", "no-zram")) return missing;
+      return LacksRoot("making disks");
+    case Need::kUprobes:
+      if (auto missing = LacksPath("/sys/bus/event_source/devices/uprobe/type",
+                                   "no-config-uprobe-events")) {
+        return missing;
+      }
+      return LacksRoot("probing the files of others");
+    case Need::kNumaScan:
+      return LacksNumaScan();
     case Need::kIdlePages:
       if (auto missing =
               LacksPath("/sys/kernel/mm/page_idle/bitmap", "no-config-idle-page-tracking")) {

@@ -2,7 +2,10 @@
 // RunBeside: a guest that runs while the test goes on.
 #pragma once
 
+#include <optional>
+
 #include "harness/guest/cpu.h"
+#include "harness/liveness/in_flight.h"
 #include "harness/race/actor.h"
 
 namespace kct {
@@ -12,9 +15,15 @@ namespace kct {
 class RunBeside {
  public:
   explicit RunBeside(GuestCpu& cpu) : cpu_(cpu) {}
+  // With a budget of its own for each KVM_RUN.
+  RunBeside(GuestCpu& cpu, Duration budget) : cpu_(cpu), budget_(budget) {}
 
   void Start() {
-    run_.Start([this] { return (exit_ = cpu_.Run()).call.Record(); });
+    run_.Start([this] {
+      std::optional<ScopedBudget> budget;
+      if (budget_) budget.emplace(*budget_);
+      return (exit_ = cpu_.Run()).call.Record();
+    });
   }
   GuestExit Finish() {
     run_.Finish();
@@ -25,6 +34,7 @@ class RunBeside {
 
  private:
   GuestCpu& cpu_;
+  std::optional<Duration> budget_;
   GuestExit exit_;
   Actor run_{"run"};
 };

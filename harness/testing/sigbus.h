@@ -13,8 +13,7 @@ namespace kct {
 class SigbusCatcher {
  public:
   SigbusCatcher() {
-    seen_code = 0;
-    seen_address = 0;
+    Forget();
     struct sigaction action = {};
     action.sa_flags = SA_SIGINFO;
     action.sa_sigaction = [](int, siginfo_t* info, void*) {
@@ -27,6 +26,10 @@ class SigbusCatcher {
   SigbusCatcher(const SigbusCatcher&) = delete;
   SigbusCatcher& operator=(const SigbusCatcher&) = delete;
 
+  void Forget() {
+    seen_code = 0;
+    seen_address = 0;
+  }
   int code() const { return seen_code; }  // si_code; 0: none came
   Hva address() const { return {seen_address}; }
 
