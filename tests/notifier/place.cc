@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/notifier/place.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -19,6 +20,12 @@ namespace {
 
 constexpr uint64_t kNewBit = 0x4000'0000;
 constexpr const char* kReservedHugePages = "/proc/sys/vm/nr_hugepages";
+constexpr Bytes kDiskSize = 16_MiB;
+
+bool IsFile(Memory memory) {
+  return memory == Memory::kSharedFile || memory == Memory::kPrivateFile ||
+         memory == Memory::kProgram || memory == Memory::kDisk;
+}
 
 int MapOver(Hva at, Bytes size, int protection, int flags, int fd = -1) {
   const void* mapped = mmap(Pointer(at), size.count, protection, flags | MAP_FIXED, fd, 0);
@@ -32,7 +39,9 @@ void Store(Hva at, uint64_t word) { *static_cast<volatile uint64_t*>(Pointer(at)
 Place::Place(const Source& source, PageSize page_size)
     : source_(&source),
       page_(page_size == PageSize::k4K ? kPage : kHugePage),
-      size_(page_size == PageSize::k4K ? Pages(kMarks) : kHugePage) {}
+      size_(page_size == PageSize::k4K ? Pages(kMarks) : kHugePage) {
+  if (source.after == After::kPoison) sigbus_.emplace();
+}
 
 Result<std::unique_ptr<Place>> Place::Make(const Source& source, PageSize page_size) {
   std::unique_ptr<Place> place(new Place(source, page_size));
@@ -45,6 +54,7 @@ Result<std::unique_ptr<Place>> Place::Make(const Source& source, PageSize page_s
   if (source.memory == Memory::kHugetlb && place->Set(kReservedHugePages, "8") != 0) {
     return MakeError("{}: {}", kReservedHugePages, LastErrno().Explain());
   }
+  if (source.memory == Memory::kDisk) KCT_TRY_STATUS(place->MakeDisk());
   PutOnTape(TapeKind::kMemoryLent, place->start_.value, place->size_.count);
   if (const CallRecord made = place->Renew(); !made.ok()) return MakeError("{}", made.ToString());
   return place;
@@ -82,6 +92,7 @@ uint64_t Place::Final(std::size_t mark) const {
 CallRecord Place::Renew() {
   ++round_;
   watch_.reset();
+  kept_.clear();
   const UniqueFd before = std::move(file_);  // closed behind the change, see Host::ChangeMemory
   return ChangeMemory(start_, size_, "renewal of the memory", [&] { return MapAnew(); });
 }
@@ -99,16 +110,21 @@ int Place::MapAnew() {
   }
   gap_ = false;
   if (MapOver(spare(), size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS) != 0) return -1;
-  const bool of_file =
-      source_->memory == Memory::kSharedFile || source_->memory == Memory::kPrivateFile;
+  const bool of_file = IsFile(source_->memory);
   if ((of_file && MapFile() != 0) || Map(start_) != 0) return -1;
   if (source_->before == Before::kOldWords && !of_file) StoreOld(start_);
   return source_->prepare != nullptr ? source_->prepare(*this) : 0;
 }
 
 int Place::MapFile() {
-  file_ = UniqueFd(memfd_create("place", MFD_CLOEXEC));
-  if (!file_ || ftruncate(file_.get(), static_cast<off_t>(size_.count)) != 0) return -1;
+  if (disk_) {
+    file_ = UniqueFd(open(disk_->path().c_str(), O_RDWR | O_CLOEXEC));
+    const std::string zeros(size_.count, '\0');
+    if (!file_ || pwrite(file_.get(), zeros.data(), zeros.size(), 0) < 0) return -1;
+  } else {
+    file_ = UniqueFd(memfd_create("place", MFD_CLOEXEC));
+    if (!file_ || ftruncate(file_.get(), static_cast<off_t>(size_.count)) != 0) return -1;
+  }
   if (source_->before == Before::kUntouched) return 0;
   for (std::size_t mark = 0; mark < kMarks; ++mark) {
     const uint64_t word = Old(mark);
@@ -136,9 +152,12 @@ int Place::Map(Hva at) const {
   constexpr int kProtection = PROT_READ | PROT_WRITE;
   switch (source_->memory) {
     case Memory::kSharedFile:
+    case Memory::kDisk:
       return MapOver(at, size_, kProtection, MAP_SHARED, file());
     case Memory::kPrivateFile:
       return MapOver(at, size_, kProtection, MAP_PRIVATE, file());
+    case Memory::kProgram:
+      return MapOver(at, size_, PROT_READ | PROT_EXEC, MAP_PRIVATE, file());
     case Memory::kHugetlb:
       return MapOver(at, size_, kProtection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB);
     case Memory::kAnonymous:
@@ -167,11 +186,22 @@ int Place::WriteNewToFile() const {
   return 0;
 }
 
-int Place::Watch(Hva start, FaultKind kind) {
-  Result<Userfaultfd> watch = Userfaultfd::Register(start, size_, OnFault::kWait, kind);
+int Place::Watch(Hva start, FaultKind kind, OnFault on_fault) {
+  Result<Userfaultfd> watch = Userfaultfd::Register(start, size_, on_fault, kind);
   if (!watch) return -1;
   watch_.emplace(std::move(*watch));
   return 0;
+}
+
+Status Place::MakeDisk() {
+  KCT_TRY(Zram disk, Zram::Make(kDiskSize));
+  disk_.emplace(std::move(disk));
+  return {};
+}
+
+int Place::UseSwap() {
+  if (disk_) return 0;
+  return MakeDisk() && disk_->UseForSwap() ? 0 : FailWith(Errno(ENODEV));
 }
 
 int Place::Set(const std::string& knob, const std::string& value) {

@@ -11,11 +11,14 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "harness/abi/call.h"
 #include "harness/abi/userfaultfd.h"
+#include "harness/abi/zram.h"
 #include "harness/base/result.h"
 #include "harness/base/unique_fd.h"
+#include "harness/testing/sigbus.h"
 #include "tests/notifier/source.h"
 
 namespace kct {
@@ -27,6 +30,7 @@ class Place {
   static constexpr Bytes kAdded{8};   // the guest counts here
   static constexpr Bytes kGuest{16};  // the guest writes here
   static constexpr Bytes kHost{24};   // the host writes here
+  static constexpr Bytes kProbe{32};  // a breakpoint may be here
 
   static Result<std::unique_ptr<Place>> Make(const Source& source, PageSize page_size);
   Place(const Place&) = delete;
@@ -48,6 +52,8 @@ class Place {
   uint64_t Old(std::size_t mark) const;
   uint64_t New(std::size_t mark) const;
   uint64_t round() const { return round_; }
+  // REQUIRES: the source leaves poison behind. It tells the thread that brings it about, too.
+  SigbusCatcher& sigbus() { return *sigbus_; }
   // What is at a mark afterwards.
   uint64_t Final(std::size_t mark) const;
 
@@ -71,12 +77,17 @@ class Place {
   void StoreNew(Hva at) const;
   int WriteNewToFile() const;
   // Userfaultfd over a range, until Renew.
-  int Watch(Hva start, FaultKind kind);
+  int Watch(Hva start, FaultKind kind, OnFault on_fault = OnFault::kWait);
   Userfaultfd& watch() { return *watch_; }
   // Writes to a file of /proc or /sys. What it read before comes back at the end of the place.
   int Set(const std::string& knob, const std::string& value);
   // A child process with a copy of all memory, which does nothing, until Renew. -1: none.
   int KeepCopy();
+  // Keeps a file open until Renew.
+  void Keep(UniqueFd file) { kept_.push_back(std::move(file)); }
+  void DropKept() { kept_.clear(); }
+  // The kernel has where to swap to, until the end of the place.
+  int UseSwap();
 
  private:
   static constexpr Bytes kApart{kHugePage.count * 2};
@@ -86,7 +97,11 @@ class Place {
   int MapFile();
   void EndCopy();
 
+  Status MakeDisk();
+
   const Source* source_;
+  std::optional<Zram> disk_;  // outlives what uses it
+  std::optional<SigbusCatcher> sigbus_;
   Bytes page_;
   Bytes size_;
   Hva start_;
@@ -95,6 +110,7 @@ class Place {
   bool gap_ = false;
   pid_t copy_ = 0;
   std::optional<Userfaultfd> watch_;
+  std::vector<UniqueFd> kept_;
   std::map<std::string, std::string> knobs_;  // and what they read before
 };
 

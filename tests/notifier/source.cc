@@ -27,7 +27,8 @@ bool LeavesCode(const Source& source) {
 const std::vector<Source>& AllSources() {
   static const std::vector<Source> all = [] {
     std::vector<Source> sources = SourcesThatTake();
-    for (const auto& more : {SourcesThatProtect(), SourcesThatReplace(), NoSources()}) {
+    for (const auto& more : {SourcesThatProtect(), SourcesThatReplace(), SourcesThatMove(),
+                             SourcesOfFiles(), NoSources()}) {
       sources.insert(sources.end(), more.begin(), more.end());
     }
     return sources;
@@ -60,6 +61,8 @@ TestSubject EverySource::SubjectOf(const Item& item) {
   TestSubject subject{item.Name(), item.source->needs, {item.source->clause}};
   if (item.source->memory == Memory::kHugetlb) {
     subject.needs.push_back(Need::kHugetlb);
+  } else if (item.source->memory == Memory::kDisk) {
+    subject.needs.push_back(Need::kZram);
   } else if (item.page_size == PageSize::k2M) {
     subject.needs.push_back(Need::kThp);
   }

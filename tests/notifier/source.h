@@ -19,6 +19,8 @@ enum class Memory {
   kAnonymous,
   kSharedFile,   // a memfd, mapped MAP_SHARED
   kPrivateFile,  // a memfd, mapped MAP_PRIVATE
+  kProgram,      // a memfd, mapped MAP_PRIVATE as a program is: nobody may write
+  kDisk,         // a disk of zram, mapped MAP_SHARED
   kHugetlb,      // anonymous, of reserved huge pages
 };
 
@@ -39,6 +41,7 @@ enum class After {
   kOldWordsOrZeros,  // page by page
   kReadOnly,         // the old words; a write makes KVM_RUN fail with EFAULT
   kNothing,          // each access makes KVM_RUN fail with EFAULT
+  kPoison,           // each access is a SIGBUS for the thread of the vCPU
 };
 
 // What an access may find that comes in the middle, besides what was there and what will be.
@@ -63,6 +66,8 @@ struct Source {
   Notifies notifies = Notifies::kYes;
   // With this errno it may say, of a page that somebody holds just then, that it gives up.
   int gives_up = 0;
+  // Rounds of a race in which it is to meet the other side; fewer for what takes its time.
+  uint32_t meetings = 4;
   std::vector<PageSize> page_sizes = {PageSize::k4K, PageSize::k2M};
   std::vector<Need> needs = {};
 };
@@ -73,6 +78,8 @@ const std::vector<Source>& AllSources();
 std::vector<Source> SourcesThatTake();
 std::vector<Source> SourcesThatProtect();
 std::vector<Source> SourcesThatReplace();
+std::vector<Source> SourcesThatMove();
+std::vector<Source> SourcesOfFiles();
 std::vector<Source> NoSources();
 
 // A source on memory of one page size.

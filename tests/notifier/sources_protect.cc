@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "harness/abi/pagemap_scan.h"
+#include "harness/base/errno.h"
 #include "harness/base/unique_fd.h"
 #include "tests/notifier/place.h"
 
@@ -24,6 +26,21 @@ int UffdProtectAndUnprotect(Place& place) {
   const CallRecord closed = place.watch().Protect(place.hva(), place.size());
   const CallRecord opened = place.watch().Unprotect(place.hva(), place.size());
   return closed.ok() && opened.ok() ? 0 : -1;
+}
+
+int WatchAccesses(Place& place) { return place.Watch(place.hva(), FaultKind::kClosed); }
+// Whoever comes in between waits.
+int UffdCloseAndOpen(Place& place) {
+  const CallRecord closed = place.watch().Close(place.hva(), place.size());
+  const CallRecord opened = place.watch().Open(place.hva(), place.size());
+  return closed.ok() && opened.ok() ? 0 : -1;
+}
+
+int NoteWrites(Place& place) {
+  return place.Watch(place.hva(), FaultKind::kProtected, OnFault::kNoted);
+}
+int PagemapScan(Place& place) {
+  return TakeWrittenPages(place.hva(), place.size()) ? 0 : FailWith(LastErrno());
 }
 
 int ClearRefs(char what) {
@@ -51,6 +68,18 @@ std::vector<Source> SourcesThatProtect() {
        .fire = UffdProtectAndUnprotect,
        .prepare = WatchWrites,
        .needs = {Need::kUffdProtect}},
+      {.name = "uffd_close_open",
+       .clause = "MN-21",
+       .after = After::kOldWords,
+       .fire = UffdCloseAndOpen,
+       .prepare = WatchAccesses,
+       .needs = {Need::kUffdClose}},
+      {.name = "pagemap_scan",
+       .clause = "MN-23",
+       .after = After::kOldWords,
+       .fire = PagemapScan,
+       .prepare = NoteWrites,
+       .needs = {Need::kPagemapScan}},
       {.name = "clear_soft_dirty",
        .clause = "MN-24",
        .after = After::kOldWords,

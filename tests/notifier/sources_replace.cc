@@ -2,7 +2,6 @@
 // Sources that put another page in the place of one.
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,28 +111,6 @@ int MergeWithTwins(Place& place) {
 }
 int KsmUnmerge(Place& place) { return Advise(place.hva(), place.size(), MADV_UNMERGEABLE); }
 
-// --- migration ------------------------------------------------------------------------------
-
-// One page after the other moves to another frame, and its old one is out of use from then on.
-int SoftOffline(Place& place) {
-  for (std::size_t mark = 0; mark < Place::kMarks; ++mark) {
-    if (Advise(place.Mark(mark), kPage, MADV_SOFT_OFFLINE) != 0) return -1;
-  }
-  return 0;
-}
-
-constexpr int kMoveFlag = 2;  // MPOL_MF_MOVE
-
-// To the node that they are not on.
-int MovePages(Place& place) {
-  void* pages[Place::kMarks];
-  int nodes[Place::kMarks], status[Place::kMarks] = {};
-  for (std::size_t mark = 0; mark < Place::kMarks; ++mark) pages[mark] = Pointer(place.Mark(mark));
-  if (syscall(SYS_move_pages, 0, Place::kMarks, pages, nullptr, status, kMoveFlag) != 0) return -1;
-  for (std::size_t mark = 0; mark < Place::kMarks; ++mark) nodes[mark] = status[mark] == 0 ? 1 : 0;
-  return syscall(SYS_move_pages, 0, Place::kMarks, pages, nodes, status, kMoveFlag) < 0 ? -1 : 0;
-}
-
 }  // namespace
 
 std::vector<Source> SourcesThatReplace() {
@@ -209,18 +186,6 @@ std::vector<Source> SourcesThatReplace() {
        .prepare = MergeWithTwins,
        .page_sizes = small,
        .needs = {Need::kKsm}},
-      {.name = "soft_offline",
-       .clause = "MN-26",
-       .after = After::kOldWords,
-       .fire = SoftOffline,
-       .gives_up = EBUSY,
-       .page_sizes = small,
-       .needs = {Need::kPoison}},
-      {.name = "move_pages",
-       .clause = "MN-26",
-       .after = After::kOldWords,
-       .fire = MovePages,
-       .needs = {Need::kOtherNode}},
   };
 }
 

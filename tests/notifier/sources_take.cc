@@ -8,6 +8,7 @@
 
 #include "harness/abi/mm_uapi.h"
 #include "harness/base/clock.h"
+#include "harness/base/tape.h"
 #include "tests/notifier/place.h"
 
 namespace kct {
@@ -21,8 +22,10 @@ int MadviseDontneed(Place& place) { return Advise(place, MADV_DONTNEED); }
 
 int MadviseFree(Place& place) { return Advise(place, MADV_FREE); }
 
-// The page cache keeps the page, so no swap is needed.
+// Of a file the page cache keeps the page, so no swap is needed.
 int MadvisePageout(Place& place) { return Advise(place, MADV_PAGEOUT); }
+
+int UseSwap(Place& place) { return place.UseSwap(); }
 
 int MadviseRemove(Place& place) { return Advise(place, MADV_REMOVE); }
 
@@ -47,6 +50,15 @@ int TruncateAndGrow(Place& place) {
 }
 
 int GuardInstall(Place& place) { return Advise(place, MADV_GUARD_INSTALL); }
+
+// One page after the other: each is taken for faulty.
+int Poison(Place& place) {
+  PutOnTape(TapeKind::kSignal, 0);  // for whoever touches it
+  for (std::size_t mark = 0; mark < Place::kMarks; ++mark) {
+    if (madvise(Pointer(place.Mark(mark)), kPage.count, MADV_HWPOISON) != 0) return -1;
+  }
+  return 0;
+}
 
 int Munmap(Place& place) { return place.Unmap(); }
 
@@ -113,6 +125,12 @@ std::vector<Source> SourcesThatTake() {
        .memory = Memory::kSharedFile,
        .page_sizes = small,
        .needs = host},
+      {.name = "madvise_pageout_swap",
+       .clause = "MN-11",
+       .after = After::kOldWords,
+       .fire = MadvisePageout,
+       .prepare = UseSwap,
+       .needs = {Need::kZram}},
       {.name = "madvise_remove",
        .clause = "MN-12",
        .after = After::kZeros,
@@ -150,6 +168,12 @@ std::vector<Source> SourcesThatTake() {
        .fire = GuardInstall,
        .meanwhile = Meanwhile::kZeros,
        .needs = guards},
+      {.name = "madvise_hwpoison",
+       .clause = "MN-27",
+       .after = After::kPoison,
+       .fire = Poison,
+       .gives_up = EBUSY,
+       .needs = {Need::kPoison, Need::kLosePages}},
       {.name = "munmap", .clause = "MN-17", .after = After::kNothing, .fire = Munmap},
       {.name = "munmap_hugetlb",
        .clause = "MN-28",

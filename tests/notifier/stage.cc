@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/notifier/stage.h"
 
+#include "harness/abi/host_memory.h"
+
 namespace kct {
 namespace {
 
@@ -9,10 +11,15 @@ constexpr uint64_t kByGuest = 0x6e1, kByHost = 0x405;
 
 }  // namespace
 
-Result<std::unique_ptr<Stage>> Stage::Make(const SourceCase& item) {
+Result<std::unique_ptr<Stage>> Stage::Make(const SourceCase& item, Anchor anchor) {
   KCT_TRY(std::unique_ptr<Place> place, Place::Make(*item.source, item.page_size));
   KCT_TRY(Vm vm, Vm::Create());
   std::unique_ptr<Stage> stage(new Stage(item, std::move(place), std::move(vm)));
+  const Bytes behind = anchor == Anchor::kBehind ? kPage : Bytes{0};
+  if (behind.count > 0) {
+    const CallRecord mapped = MapZeros(stage->anchor_hva(), behind);
+    if (!mapped.ok()) return MakeError("{}", mapped.ToString());
+  }
   KCT_TRY(GuestMachine machine, GuestMachine::Create(stage->vm_));
   stage->machine_.emplace(std::move(machine));
   KCT_TRY(GuestCpu cpu, stage->machine_->AddCpu());
@@ -20,7 +27,7 @@ Result<std::unique_ptr<Stage>> Stage::Make(const SourceCase& item) {
   const MemoryRegionCall added =
       stage->vm_.SetUserMemoryRegion({.slot = 100,
                                       .guest_phys_addr = kGpa.value,
-                                      .memory_size = stage->place_->size().count,
+                                      .memory_size = (stage->place_->size() + behind).count,
                                       .userspace_addr = stage->place_->hva().value});
   if (!added.ok()) return MakeError("{}", added.Record().ToString());
   return stage;
@@ -48,6 +55,8 @@ std::string Stage::Complaint() {
       const std::string complaint = ComplaintOfFaults("read", read);
       return complaint.empty() ? ComplaintOfFaults("write", write) : complaint;
     }
+    case After::kPoison:
+      return ComplaintOfPoison();
     case After::kReadOnly: {
       const std::string complaint = ComplaintOfReads();
       return complaint.empty() ? ComplaintOfFaults("write", write) : complaint;
@@ -66,6 +75,24 @@ std::string Stage::ComplaintOfFaults(const char* access, Program (*at)(Gpa)) {
     const GuestExit end = cpu_->Run();
     if (end.kind == ExitKind::kFailed && end.call.error == Errno(EFAULT)) continue;
     return fmt::format("a {} of mark {} was to fail with EFAULT: {}", access, mark, end.ToString());
+  }
+  return "";
+}
+
+std::string Stage::ComplaintOfPoison() {
+  for (std::size_t mark = 0; mark < kMarks; ++mark) {
+    const Status loaded = cpu_->Load(Program().Read64(Mark(mark)));
+    if (!loaded) return loaded.error().message;
+    SigbusCatcher& sigbus = place_->sigbus();
+    sigbus.Forget();
+    const GuestExit end = cpu_->Run();
+    if (end.kind == ExitKind::kInterrupted && sigbus.code() == BUS_MCEERR_AR &&
+        sigbus.address() == place_->Mark(mark)) {
+      continue;
+    }
+    return fmt::format("a read of mark {} was to be a SIGBUS at {:#x}: {}, si_code {} at {:#x}",
+                       mark, place_->Mark(mark).value, end.ToString(), sigbus.code(),
+                       sigbus.address().value);
   }
   return "";
 }

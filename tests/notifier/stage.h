@@ -11,7 +11,9 @@ class Stage {
  public:
   static constexpr Gpa kGpa = 1_GiB_gpa;
 
-  static Result<std::unique_ptr<Stage>> Make(const SourceCase& item);
+  // With an anchor the slot goes on behind the place for one page, which nobody has touched.
+  enum class Anchor { kNone, kBehind };
+  static Result<std::unique_ptr<Stage>> Make(const SourceCase& item, Anchor anchor = Anchor::kNone);
 
   const Source& source() const { return *source_; }
   Place& place() { return *place_; }
@@ -20,6 +22,8 @@ class Stage {
   GuestCpu& cpu() { return *cpu_; }
   GpaRange range() const { return {kGpa, place_->size()}; }
   Gpa Mark(std::size_t mark) const { return kGpa + place_->MarkAt(mark); }
+  Gpa anchor() const { return range().end(); }
+  Hva anchor_hva() const { return place_->hva() + place_->size(); }
 
   // The guest reads all marks, so that they are mapped: for writing, where the host has them so.
   Status LetTheGuestIn();
@@ -32,6 +36,7 @@ class Stage {
       : source_(item.source), place_(std::move(place)), vm_(std::move(vm)) {}
 
   std::string ComplaintOfFaults(const char* access, Program (*at)(Gpa));
+  std::string ComplaintOfPoison();
   std::string ComplaintOfReads();
   std::string ComplaintOfWrites();
 
