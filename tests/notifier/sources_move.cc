@@ -68,6 +68,7 @@ int LetThisProcessBeScanned(Place& place) {
   if (syscall(SYS_set_mempolicy, MPOL_DEFAULT, nullptr, 0) != 0) return -1;
   const bool set = place.Set(knobs + "scan_delay_ms", "0") == 0 &&
                    place.Set(knobs + "scan_period_min_ms", "1") == 0 &&
+                   place.Set(knobs + "scan_period_max_ms", "10") == 0 &&
                    place.Set(knobs + "scan_size_mb", "16") == 0;
   return set ? 0 : -1;
 }
