@@ -18,8 +18,9 @@ std::vector<SourceCase> CasesOf(Wanted wanted) {
 
 // Zeros are code that runs on, to wherever.
 bool LeavesCode(const Source& source) {
-  return source.meanwhile != Meanwhile::kZeros && source.before == Before::kOldWords &&
-         source.after != After::kZeros && source.after != After::kOldWordsOrZeros;
+  return source.meanwhile != Meanwhile::kZeros && source.meanwhile != Meanwhile::kHalfCode &&
+         source.before == Before::kOldWords && source.after != After::kZeros &&
+         source.after != After::kOldWordsOrZeros;
 }
 
 }  // namespace

@@ -49,6 +49,8 @@ enum class Meanwhile {
   kNothingElse,
   kEfault,  // there is a moment without memory
   kZeros,   // a fault may bring in a fresh page before the source has closed the range
+  // Half a word, for a fetch: the host stores the new ones where the guest executes the old.
+  kHalfCode,
 };
 
 // Whether it calls the notifier.
