@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// hypervisor: runs the guest that a control block describes, on the vCPU that it runs on itself, and
-// serves its hypercalls (guest/svm.h). It uses no register of its guest's but RAX, no stack and no
-// memory besides the control block.
+// hypervisor: runs the guest that a control block describes, on the vCPU that it runs on itself,
+// and serves its hypercalls (guest/svm.h). It uses no register of its guest's but RAX, no stack and
+// no memory besides the control block.
 //
 // On entry   64-bit mode, EFER.SVME, IF=0; RBX = address of the control block, RSI = a page for the
 //            CPU to save the host's state in. RDI and GS are the guest's from the start

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Files behind the guest's memory: what the guest writes comes to the disk, and what the kernel puts
-// into a program comes to the guest.
+// Files behind the guest's memory: what the guest writes comes to the disk, and what the kernel
+// puts into a program comes to the guest.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -40,8 +40,8 @@ uint64_t WordOnDisk(const Zram& disk) {
   return word;
 }
 
-// Whatever moment a page is written back at: what the guest writes later is written back by the next
-// msync(), the last one included.
+// Whatever moment a page is written back at: what the guest writes later is written back by the
+// next msync(), the last one included.
 KCT_TEST(NotifierDisk, GetsTheLastWrite, "MN-31", "MN-01") {
   constexpr int kRounds = 20, kWriteBacks = 20;
   ASSERT_OK_AND_ASSIGN(const Zram disk, Zram::Make(1_MiB));
@@ -81,8 +81,7 @@ struct ProgramFile {
         pwrite(file.get(), &word, sizeof word, 0) != sizeof word) {
       return MakeError("memfd: {}", LastErrno().Explain());
     }
-    void* memory =
-        mmap(nullptr, kPage.count, PROT_READ | PROT_EXEC, MAP_PRIVATE, file.get(), 0);
+    void* memory = mmap(nullptr, kPage.count, PROT_READ | PROT_EXEC, MAP_PRIVATE, file.get(), 0);
     if (memory == MAP_FAILED) return MakeError("mmap: {}", LastErrno().Explain());
     PutOnTape(TapeKind::kMemoryLent, HvaOf(memory).value, kPage.count);
     return ProgramFile{std::move(file), static_cast<volatile unsigned char*>(memory)};

@@ -90,23 +90,25 @@ void ExpectToStay(const std::function<CallRecord(const Mapping&)>& change) {
 
   ASSERT_THAT(change(scene.memory), Succeeds());
 
-  ASSERT_OK(scene.cpu.Load(Program().Touch(range).Expect(kOfFile).WriteTouch(range, 9).Touch(
-      range).Expect(9)));
+  ASSERT_OK(scene.cpu.Load(
+      Program().Touch(range).Expect(kOfFile).WriteTouch(range, 9).Touch(range).Expect(9)));
   EXPECT_THAT(scene.cpu.Run(), IsDone());
   EXPECT_EQ(scene.cpu.result(0).unexpected, 0u);
   EXPECT_EQ(scene.cpu.result(2).unexpected, 0u);
 }
 
+// It is unmapped …
 KCT_TEST(NotifierOfGmem, StaysWithoutItsMapping, "MN-03") {
   ExpectToStay([](const Mapping& memory) { return Unmap(memory.hva(), memory.size()); });
 }
 
+// … or may no longer be touched by the host …
 KCT_TEST(NotifierOfGmem, StaysWhenItsMappingIsClosed, "MN-03") {
-  ExpectToStay([](const Mapping& memory) {
-    return Protect(memory.hva(), memory.size(), PROT_NONE);
-  });
+  ExpectToStay(
+      [](const Mapping& memory) { return Protect(memory.hva(), memory.size(), PROT_NONE); });
 }
 
+// … or dropped.
 KCT_TEST(NotifierOfGmem, StaysWhenItsMappingIsDropped, "MN-03") {
   ExpectToStay([](const Mapping& memory) { return DropPages(memory.hva(), memory.size()); });
 }

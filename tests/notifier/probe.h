@@ -2,8 +2,8 @@
 // A breakpoint of uprobes, put into every mapping of a file that may be executed and not written.
 #pragma once
 
-#include "harness/base/units.h"
 #include "harness/base/unique_fd.h"
+#include "harness/base/units.h"
 
 namespace kct {
 

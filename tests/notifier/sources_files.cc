@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Sources that are about the file behind the memory: it is written back, or a breakpoint is put into
-// a program.
+// Sources that are about the file behind the memory: it is written back, or a breakpoint is put
+// into a program.
 #include <sys/mman.h>
 
 #include "tests/notifier/place.h"

@@ -37,8 +37,7 @@ int MovePages(Place& place) {
     pages[mark] = Pointer(place.Mark(mark));
     nodes[mark] = NodeElsewhere(place.Mark(mark));
   }
-  const long left =
-      syscall(SYS_move_pages, 0, Place::kMarks, pages, nodes, status, MPOL_MF_MOVE);
+  const long left = syscall(SYS_move_pages, 0, Place::kMarks, pages, nodes, status, MPOL_MF_MOVE);
   return left < 0 ? -1 : 0;
 }
 
@@ -73,8 +72,8 @@ int LetThisProcessBeScanned(Place& place) {
   return set ? 0 : -1;
 }
 
-// A scan may have been under way: after the second that ends from now on the place was gone through.
-// The look at their number is the work that brings the ticks.
+// A scan may have been under way: after the second that ends from now on the place was gone
+// through. The look at their number is the work that brings the ticks.
 int BeScanned(Place&) {
   bool seen = false;
   std::thread worker([&seen] {

@@ -28,9 +28,8 @@ void ExpectToWait(const Program& access) {
   ASSERT_OK(scene.cpu.Load(Program().Write64(kHome, kBefore)));
   ASSERT_THAT(scene.cpu.Run(), IsDone());
   RunBeside run(scene.cpu);
-  ASSERT_OK_AND_ASSIGN(Userfaultfd uffd,
-                       Userfaultfd::Register(scene.slot.hva(), scene.slot.size(), OnFault::kWait,
-                                             FaultKind::kClosed));
+  ASSERT_OK_AND_ASSIGN(Userfaultfd uffd, Userfaultfd::Register(scene.slot.hva(), scene.slot.size(),
+                                                               OnFault::kWait, FaultKind::kClosed));
   ASSERT_THAT(uffd.Close(scene.slot.hva(), kPage), Succeeds());
   ASSERT_OK(scene.cpu.Load(access));
   run.Start();
