@@ -86,9 +86,11 @@ class ChildWithAVm {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
       return MakeError("socketpair: {}", LastErrno().Explain());
     }
-    const UniqueFd ours(ends[0]), its(ends[1]);
+    const UniqueFd ours(ends[0]);
+    UniqueFd its(ends[1]);
     const pid_t pid = fork();
     if (pid == 0) RunAVm(its.get());
+    its.Reset();  // so that its end is seen
     std::unique_ptr<ChildWithAVm> child(new ChildWithAVm(pid));
     const timeval patience{.tv_sec = 10, .tv_usec = 0};
     setsockopt(ours.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
