@@ -98,19 +98,14 @@ void ExpectToStay(const std::function<CallRecord(const Mapping&)>& change) {
 }
 
 // It is unmapped …
-KCT_TEST(NotifierOfGmem, StaysWithoutItsMapping, "MN-03") {
+KCT_TEST(NotifierOfGmem, StaysWithoutItsMapping, "MN-03", "GMEM-29") {
   ExpectToStay([](const Mapping& memory) { return Unmap(memory.hva(), memory.size()); });
 }
 
 // … or may no longer be touched by the host …
-KCT_TEST(NotifierOfGmem, StaysWhenItsMappingIsClosed, "MN-03") {
+KCT_TEST(NotifierOfGmem, StaysWhenItsMappingIsClosed, "MN-03", "GMEM-29") {
   ExpectToStay(
       [](const Mapping& memory) { return Protect(memory.hva(), memory.size(), PROT_NONE); });
-}
-
-// … or dropped.
-KCT_TEST(NotifierOfGmem, StaysWhenItsMappingIsDropped, "MN-03") {
-  ExpectToStay([](const Mapping& memory) { return DropPages(memory.hva(), memory.size()); });
 }
 
 }  // namespace
