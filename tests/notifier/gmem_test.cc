@@ -102,7 +102,7 @@ KCT_TEST(NotifierOfGmem, StaysWithoutItsMapping, "MN-03", "GMEM-29") {
   ExpectToStay([](const Mapping& memory) { return Unmap(memory.hva(), memory.size()); });
 }
 
-// … or may no longer be touched by the host …
+// … or may no longer be touched by the host.
 KCT_TEST(NotifierOfGmem, StaysWhenItsMappingIsClosed, "MN-03", "GMEM-29") {
   ExpectToStay(
       [](const Mapping& memory) { return Protect(memory.hva(), memory.size(), PROT_NONE); });
