@@ -14,6 +14,7 @@
 #include "harness/abi/host_memory.h"
 #include "harness/abi/mm_uapi.h"
 #include "harness/base/tape.h"
+#include "harness/testing/report.h"
 
 namespace kct {
 namespace {
@@ -61,6 +62,9 @@ Result<std::unique_ptr<Place>> Place::Make(const Source& source, PageSize page_s
 }
 
 Place::~Place() {
+  if (late_) {
+    ReportInconclusive(fmt::format("the kernel did not come to {} in time", source_->name));
+  }
   EndCopy();
   munmap(Pointer(start_), (kApart + kHugePage).count);
   for (const auto& [knob, before] : knobs_) std::ofstream(knob) << before;
@@ -98,7 +102,14 @@ CallRecord Place::Renew() {
 }
 
 CallRecord Place::Fire() {
-  return ChangeMemory(start_, size_, source_->name.data(), [&] { return source_->fire(*this); });
+  CallRecord fired =
+      ChangeMemory(start_, size_, source_->name.data(), [&] { return source_->fire(*this); });
+  if (fired.error == Errno(ETIME)) {
+    late_ = true;
+    fired.ret = 0;
+    fired.error = Errno();
+  }
+  return fired;
 }
 
 int Place::MapAnew() {

@@ -78,7 +78,7 @@ int BeScanned(Place&) {
   bool seen = false;
   std::thread worker([&seen] {
     const long before = Scans();
-    seen = WaitUntil([&] { return Scans() >= before + 2; }, GiveUpAfter(5s));
+    seen = WaitUntil([&] { return Scans() >= before + 2; }, GiveUpAfter(10s));
   });
   worker.join();
   return seen ? 0 : FailWith(Errno(ETIME));
