@@ -57,9 +57,14 @@ Result<std::string> MakePayload(const Kernel& kernel, const std::filesystem::pat
   for (const std::filesystem::path& program : programs) {
     KCT_TRY_STATUS(AddProgram(files, program));
   }
-  std::vector<std::string> wanted = {"kvm", "kvm-amd"};
-  // Tests swap to disks in memory, where the kernel has them.
-  if (ModuleFiles(kernel).contains("zram")) wanted.insert(wanted.begin(), "zram");
+  std::vector<std::string> wanted;
+  // Tests swap to disks in memory, where the kernel has them; what old ones compress with is a
+  // module that zram asks for by another way than modules do.
+  const auto offered = ModuleFiles(kernel);
+  for (const char* name : {"lzo-rle", "zram"}) {
+    if (offered.contains(name)) wanted.push_back(name);
+  }
+  wanted.insert(wanted.end(), {"kvm", "kvm-amd"});
   KCT_TRY(const std::vector<LoadedModule> modules, ModulesInLoadOrder(kernel, wanted));
   std::string order;
   for (const LoadedModule& module : modules) {

@@ -11,6 +11,7 @@
 #include "harness/abi/host_memory.h"
 #include "harness/abi/mm_uapi.h"
 #include "harness/abi/pagemap_scan.h"
+#include "harness/abi/zram.h"
 #include "harness/base/mapping.h"
 #include "harness/testing/needs.h"
 
@@ -147,9 +148,11 @@ std::optional<Missing> LacksOfMemory(Need need) {
       return LacksPagemapScan();
     case Need::kLosePages:
       return LacksPagesToLose();
-    case Need::kZram:
-      if (auto missing = LacksPath("/sys/class/zram-control/hot_add", "no-zram")) return missing;
-      return LacksRoot("making disks");
+    case Need::kZram: {
+      const Result<Zram> disk = Zram::Make(1_MiB);
+      if (disk) return std::nullopt;
+      return Missing{"no-zram", disk.error().message};
+    }
     case Need::kUprobes:
       if (auto missing = LacksPath("/sys/bus/event_source/devices/uprobe/type",
                                    "no-config-uprobe-events")) {

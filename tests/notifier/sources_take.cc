@@ -22,8 +22,11 @@ int MadviseDontneed(Place& place) { return Advise(place, MADV_DONTNEED); }
 
 int MadviseFree(Place& place) { return Advise(place, MADV_FREE); }
 
-// Of a file the page cache keeps the page, so no swap is needed.
-int MadvisePageout(Place& place) { return Advise(place, MADV_PAGEOUT); }
+// Of a file the page cache keeps the page, so no swap is needed. Twice: in old kernels the first
+// finds that the guest has used the page, and spares it.
+int MadvisePageout(Place& place) {
+  return Advise(place, MADV_PAGEOUT) == 0 ? Advise(place, MADV_PAGEOUT) : -1;
+}
 
 int UseSwap(Place& place) { return place.UseSwap(); }
 
