@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cerrno>
 
 #include "harness/imitation/calls.h"
@@ -49,9 +50,19 @@ RawAnswer CreateVm(Stay& stay, unsigned long type) {
   return Returns(fd);
 }
 
-// The imitated CPU has no features to tell of.
-RawAnswer GetSupportedCpuid(uintptr_t argument) {
-  return CopyOut(argument, KvmCpuid2Head{}) ? Returns(0) : Fails(EFAULT);
+// The imitated CPU has no features to tell of, but the width of its addresses.
+RawAnswer GetSupportedCpuid(const model::Rules& rules, uintptr_t argument) {
+  constexpr uint32_t kAddressWidths = 0x8000'0008;
+  const auto given = CopyIn<KvmCpuid2Head>(argument);
+  if (!given) return Fails(EFAULT);
+  if (given->nent < 1) return Fails(E2BIG);
+  struct {
+    KvmCpuid2Head head = {.nent = 1, .padding = 0};
+    kvm_cpuid_entry2 widths = {};
+  } told;
+  told.widths.function = kAddressWidths;
+  told.widths.eax = static_cast<uint32_t>(std::countr_zero(rules.first_gfn_beyond)) + 12;
+  return CopyOut(argument, told) ? Returns(0) : Fails(EFAULT);
 }
 
 }  // namespace
@@ -107,7 +118,7 @@ RawAnswer CallSystem(Stay& stay, unsigned long request, uintptr_t argument) {
     case KVM_GET_VCPU_MMAP_SIZE:
       return Returns(kRunPages * static_cast<int>(kPage.count));
     case kKvmGetSupportedCpuid:
-      return GetSupportedCpuid(argument);
+      return GetSupportedCpuid(stay.world().rules, argument);
     default:
       return Fails(ENOTTY);
   }

@@ -143,7 +143,7 @@ class Duel {
       return (end_ = stage_.cpu().Run()).call.Record();
     });
     race.Actor("source", [&] {
-      const CallRecord fired = stage_.place().Fire();
+      const CallRecord fired = Fire();
       stage_.cpu().RaiseFlag();
       return fired;
     });
@@ -164,7 +164,7 @@ class Duel {
     Race race(Seed(), OptionsFor(stage_));
     race.Actor("prefault", [&] { return PreFaultUntil(over); });
     race.Actor("source", [&] {
-      const CallRecord fired = stage_.place().Fire();
+      const CallRecord fired = Fire();
       over = true;
       return fired;
     });
@@ -177,8 +177,17 @@ class Duel {
   }
 
  private:
+  CallRecord Fire() {
+    const CallRecord fired = stage_.place().Fire();
+    const int gives_up = stage_.source().gives_up;
+    gave_up_ = gives_up != 0 && fired.error == Errno(gives_up);
+    return fired;
+  }
+
   void Note(const std::string& complaint) {
     if (complaint.empty() || !complaint_.empty()) return;
+    // It left some pages as they were.
+    if (gave_up_ && stage_.source().after == After::kPoison) return;
     complaint_ = fmt::format("round {}: {}", stage_.place().round(), complaint);
   }
 
@@ -214,6 +223,7 @@ class Duel {
 
   Stage& stage_;
   GuestExit end_;
+  bool gave_up_ = false;
   std::string complaint_;
 };
 

@@ -58,7 +58,11 @@ int GuardInstall(Place& place) { return Advise(place, MADV_GUARD_INSTALL); }
 int Poison(Place& place) {
   PutOnTape(TapeKind::kSignal, 0);  // for whoever touches it
   for (std::size_t mark = 0; mark < Place::kMarks; ++mark) {
-    if (madvise(Pointer(place.Mark(mark)), kPage.count, MADV_HWPOISON) != 0) return -1;
+    if (madvise(Pointer(place.Mark(mark)), kPage.count, MADV_HWPOISON) == 0) continue;
+    // A huge page that could not be split, for somebody held it, is taken for faulty and kept; when
+    // it is free at last it comes back with its mark, and this is such a page: given up on as well.
+    const Errno why = LastErrno();
+    return FailWith(why == Errno(EHWPOISON) ? Errno(EBUSY) : why);
   }
   return 0;
 }
