@@ -53,6 +53,9 @@ Translated Region(const VmEvents::Call& of) {
                                    .address = words[2],
                                    .size = words[3],
                                    .host = words[4]});
+  if ((words[1] & kMemUserfault) != 0 && event.returned && event.ret == 0) {
+    return Unknown("a slot with exits for missing pages: recordings don't say which are missing");
+  }
   if ((words[1] & KVM_MEM_GUEST_MEMFD) == 0) return region;
   region.call.op.gmem = of.file;
   region.call.op.gmem_offset = words[6];
