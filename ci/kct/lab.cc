@@ -3,6 +3,7 @@
 
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <set>
 
 #include "ci/kct/payload.h"
@@ -151,6 +152,12 @@ std::optional<Stop> Lab::MakeRunFolder() {
 
 TestResult Lab::Classify(TestResult result) const {
   return known_.Classify(std::move(result), version_);
+}
+
+bool Lab::MayFail(const Assignment& assignment) const {
+  return std::ranges::any_of(assignment.test.clauses, [&](const std::string& clause) {
+    return known_.Find(clause, assignment.mode, version_) != nullptr;
+  });
 }
 
 Boot Lab::MakeBoot(const Interrupt& interrupt) {

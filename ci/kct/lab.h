@@ -55,6 +55,8 @@ class Lab {
   RunFolder& folder() { return *folder_; }
   RunFacts Facts() const { return facts_; }
   TestResult Classify(TestResult result) const;
+  // Whether it has a clause that this kernel is known to fail.
+  bool MayFail(const Assignment& assignment) const;
   // May be called by several threads at the same time.
   Boot MakeBoot(const Interrupt& interrupt);
   // A deterministic machine that knows its command; `spin` as in Determinism.

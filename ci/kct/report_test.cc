@@ -181,15 +181,18 @@ TEST(Selection, OfAQuickRunSparesWhatTakesLong) {
   for (int i = 0; i < 4; ++i) {
     tests.push_back({.name = fmt::format("D.each/{}", i), .suite = "d", .paging = "any"});
   }
+  for (const char* race : {"Races.A", "Races.B"}) {
+    tests.push_back({.name = race, .suite = "d", .kind = "race", .paging = "any"});
+  }
   for (uint64_t seed = 0; seed < 50; ++seed) {
     const Selection quick = Select(tests, {.extent = Extent::kQuick, .seed = seed}).value();
-    ASSERT_THAT(quick.assignments, testing::SizeIs(3)) << "A.any, A.tdp and one of D.each";
-    EXPECT_THAT(quick.left_out, testing::SizeIs(5));
-    chosen.insert(quick.assignments.back().test.name);
+    ASSERT_THAT(quick.assignments, testing::SizeIs(4)) << "A.any, A.tdp, one of D.each, of Races";
+    EXPECT_THAT(quick.left_out, testing::SizeIs(6));
+    chosen.insert(quick.assignments[2].test.name);
   }
   EXPECT_THAT(chosen, testing::SizeIs(4)) << "each has its turn";
   EXPECT_THAT(Select(tests, {.filter = "C.long", .extent = Extent::kQuick}).error().message,
-              HasSubstr("--filter C.long with --quick, of 8 tests"));
+              HasSubstr("--filter C.long with --quick, of 10 tests"));
 }
 
 TEST(Selection, ThatMatchesNothingSaysSo) {

@@ -38,6 +38,19 @@ void PutInOrder(const std::vector<Assignment>& assignments, std::vector<TestResu
                     [&](const TestResult& result) { return places.at(KeyOf(result.assignment)); });
 }
 
+// Within each mode those come last that are known to fail: they may spend their machine, and the
+// next test would have to wait for a new one.
+std::vector<Assignment> InOrderOfRisk(const Lab& lab, std::vector<Assignment> assignments) {
+  for (auto mode = assignments.begin(); mode != assignments.end();) {
+    const auto next = std::find_if(mode, assignments.end(), [&](const Assignment& assignment) {
+      return assignment.mode != mode->mode;
+    });
+    std::stable_partition(mode, next, [&](const Assignment& one) { return !lab.MayFail(one); });
+    mode = next;
+  }
+  return assignments;
+}
+
 // Runs all that is selected; a run that has to stop keeps what it has.
 RunReport RunAll(Lab& lab, const Selection& selection, unsigned jobs) {
   RunReport report;
@@ -47,7 +60,8 @@ RunReport RunAll(Lab& lab, const Selection& selection, unsigned jobs) {
   ProgressPrinter progress(PrinterForStderr(), selection.assignments.size());
   Crew crew(lab.MakeBoot(interrupt), lab.MakeRunnerOptions(), progress, jobs);
   ModeComparison comparison;
-  report.stopped = crew.Run(selection.assignments, [&](TestResult seen) -> std::optional<Stop> {
+  const std::vector<Assignment> order = InOrderOfRisk(lab, selection.assignments);
+  report.stopped = crew.Run(order, [&](TestResult seen) -> std::optional<Stop> {
     TestResult judged = WithItsHistoriesJudged(std::move(seen));
     TestResult result = lab.Classify(comparison.Judge(std::move(judged)));
     progress.Done(result);

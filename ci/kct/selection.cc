@@ -40,8 +40,10 @@ bool RunsIn(const TestCase& test, Mode mode, const SelectionOptions& options) {
   return mode == Mode::kShadow ? test.paging == "shadow" : BelongsTo(test, mode);
 }
 
-// The name without the parameter.
-std::string FamilyOf(const TestCase& test) { return test.name.substr(0, test.name.find('/')); }
+// The name without the parameter; of a race that of its fixture.
+std::string FamilyOf(const TestCase& test) {
+  return test.name.substr(0, test.name.find(test.kind == "race" ? '.' : '/'));
+}
 
 // Those of `tests` that a quick run does without.
 std::set<std::string> SparedByQuickRun(const std::vector<TestCase>& tests,

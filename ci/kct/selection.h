@@ -12,7 +12,8 @@ namespace kct {
 enum class Extent {
   kWhole,
   // What comes to its end in 90 s: no long tests, no shadow paging unless it is asked for, and of
-  // tests that differ in their parameter only one, which the seed chooses.
+  // tests that differ in their parameter only one, and of the races of a fixture, which the seed
+  // chooses.
   kQuick,
 };
 
